@@ -1,0 +1,56 @@
+"""ebm_nb from Python, with TensorFlow's default threads."""
+import time
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ebm_nb import langevin
+from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, Recipe
+from ebm_nb.data import batches
+from ebm_nb.energy import energy_cnn, load_pretrained
+
+energy = load_pretrained("mnist")
+
+
+def write_weights(folder):
+    "What every contestant starts from: our weights and our recipes."
+    names = [f"{i:02d}" for i in range(len(energy.trainable_variables))]
+    np.savez(folder / "weights.npz", **{name: weight.numpy() for name, weight in zip(names, energy.trainable_variables)})
+    return {"BOOK": asdict(BOOK), "STABLE": asdict(STABLE)}
+
+
+def load(folder):
+    pass                                                                            # the weights are ours
+
+
+def versions():
+    return {"TensorFlow": tf.__version__, "Keras": keras.__version__}
+
+
+def energies(x):
+    return energy(x).numpy()
+
+
+def sample(x, steps, noise_scale, step_size):
+    return langevin.sample(energy, x, steps, noise_scale=noise_scale, step_size=step_size)
+
+
+def trainer(recipe, images):
+    network = energy_cnn()
+    network.set_weights(energy.get_weights())
+    model = EnergyModel(network, Recipe(**recipe))
+    model.compile()
+    data = iter(batches(images, recipe["batch_size"]))
+    step = model.make_train_function() or model.train_function
+    return lambda: step(data)["loss"].numpy()
+
+
+def matmul(n):
+    "GFLOP/s of a large matrix product."
+    a = tf.random.normal([n, n])
+    tf.matmul(a, a).numpy()
+    start = time.perf_counter()
+    tf.matmul(a, a).numpy()
+    return 2e-9 * n**3 / (time.perf_counter() - start)

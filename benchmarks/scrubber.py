@@ -1,0 +1,147 @@
+"""The scrubber's budgets beside matplotlib's `to_jshtml` and a redraw in an Output: `python benchmarks/scrubber.py` writes scrubber.json
+beside itself.  1000 steps of 10 chains of the shipped network; Chromium and JupyterLab as in the browser tests."""
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+CELLS = ["""
+import numpy as np, ipywidgets
+from ebm_nb.trajectory import Scrubber
+from ebm_nb.plot import curves, figure, tile
+walk = np.load("walk.npz")
+scrubber = Scrubber(walk["x"], walk["energy"])
+scrubber
+""", """
+def redraw(index):
+    picture, (top, bottom) = figure(7, 3, rows=2)
+    top.imshow(tile(scrubber.frames.x[index], 10), cmap="gray", vmin=-1, vmax=1)
+    top.axis("off")
+    bottom.plot(scrubber.frames.step, scrubber.frames.energy)
+    bottom.axvline(scrubber.frames.step[index])
+    return picture
+
+ipywidgets.interact(redraw, index=ipywidgets.IntSlider(0, 0, 119));
+""", "ipywidgets.interact(redraw, index=ipywidgets.Play(min=0, max=119, interval=80));"]
+
+LATENCY = """async ([box, shown]) => {  // ms from a key on the slider to the first frame of the screen with another picture
+    const handle = box.querySelector(".noUi-handle"), look = () => shown(box), times = [];
+    for (let i = 0; i < 30; i++) {
+        const before = look(), start = performance.now();
+        handle.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+        while (look() === before && performance.now() - start < 5000) await new Promise(requestAnimationFrame);
+        times.push(performance.now() - start);
+        await new Promise(done => setTimeout(done, 100));
+    }
+    return times;
+}"""
+RATE = """async ([box, shown]) => {  // pictures a second while it plays, over 4 seconds
+    const start = performance.now();
+    let seen = 0, last = shown(box);
+    while (performance.now() - start < 4000) {
+        await new Promise(requestAnimationFrame);
+        if (shown(box) !== last) { seen += 1; last = shown(box); }
+    }
+    return seen / 4;
+}"""
+CANVAS = "box => box.querySelector('canvas').toDataURL()"
+IMAGE = "box => box.querySelector('.jp-OutputArea img')?.src"
+
+
+def trajectory():
+    "x (1001, 10, 32, 32, 1) and energy (1001, 10): chains of the shipped network from noise."
+    from ebm_nb.energy import load_pretrained
+    from ebm_nb.langevin import sample_trajectory
+
+    noise = np.random.default_rng(0).uniform(-1, 1, (10, 32, 32, 1)).astype(np.float32)
+    walk = sample_trajectory(load_pretrained("mnist"), noise, steps=1000, keep=1001, seed=0)
+    return {"x": walk.x, "energy": walk.energy}
+
+
+def jshtml(frames):
+    "The same frames by matplotlib's animation."
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.figure import Figure
+
+    from ebm_nb.plot import tile
+
+    picture = Figure(figsize=(7, 3))
+    top, bottom = picture.subplots(2)
+    image = top.imshow(tile(frames.x[0], 10), cmap="gray", vmin=-1, vmax=1)
+    bottom.plot(frames.step, frames.energy)
+    cursor = bottom.axvline(0)
+
+    def show(index):
+        image.set_data(tile(frames.x[index], 10))
+        cursor.set_xdata([frames.step[index]] * 2)
+
+    return FuncAnimation(picture, show, len(frames.step)).to_jshtml(fps=12)
+
+
+def timed(make):
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        text = make()
+        times.append(time.perf_counter() - start)
+    return {"MB": round(len(text) / 1e6, 3), "seconds to build": round(statistics.median(times), 2)}
+
+
+def summary(times):
+    return {"median ms": round(statistics.median(times), 1), "p95 ms": round(float(np.percentile(times, 95)), 1)}
+
+
+def in_jupyterlab(walk):
+    import browser as b
+
+    with tempfile.TemporaryDirectory() as name, b.chromium() as chromium:
+        folder = Path(name)
+        np.savez(folder / "walk.npz", **walk)
+        cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.strip()}
+                 for i, cell in enumerate(CELLS)]
+        kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+        (folder / "bench.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+        with b.jupyterlab(folder) as lab, b.running(chromium, lab, "bench", width=1200, height=1000) as page:
+            b.until(lambda: b.finished(page), 120, "the end of the run")
+            page.locator(".ebm-view canvas").first.wait_for()
+            page.wait_for_timeout(2000)
+            ours, interact = page.locator(".ebm-scrubber-box").first, page.locator(".widget-interact")
+            redraw, play = interact.nth(0), interact.nth(1)
+            measure = lambda script, box, shown: page.evaluate(f"box => ({script})([box, {shown}])", box.element_handle())
+            latency = {"scrubber": summary(measure(LATENCY, ours, CANVAS)), "redraw in an Output": summary(measure(LATENCY, redraw, IMAGE))}
+            rate = {}
+            for title, box, shown in (("scrubber", ours, CANVAS), ("redraw in an Output", play, IMAGE)):
+                box.locator(".widget-play button").first.click()
+                rate[title] = round(measure(RATE, box, shown), 1)
+                box.locator(".widget-play button").first.click()
+    return {"slider to picture": latency, "pictures a second, playing": rate}
+
+
+def main():
+    from ebm_nb.trajectory import fragment, payload, read
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=HERE / "scrubber.json")
+    args = parser.parse_args()
+    walk = trajectory()
+
+    def static(spacing):
+        frames = read(walk["x"], walk["energy"], spacing=spacing)
+        return fragment(frames, payload(frames, spacing))
+
+    report = {"static, linear": timed(lambda: static("linear")), "static, log": timed(lambda: static("log")),
+              "to_jshtml": timed(lambda: jshtml(read(walk["x"], walk["energy"]))), **in_jupyterlab(walk)}
+    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

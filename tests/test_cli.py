@@ -1,0 +1,115 @@
+"""The command line as a terminal sees it: exit codes, standard error, what a kill leaves. Its chapter tests the rest in one process."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+
+EBM_NB = Path(sys.executable).with_name("ebm_nb")
+SHORT = ["--data", "digits", "--epochs", "1", "--steps-per-epoch", "2"]
+FILES = {"mnist_samples.png", "mnist_trajectory.png", "samples.png", "trajectory.png", "training.png", "trajectory.html"}
+
+
+def ebm_nb(folder, *words):
+    "Run the command in folder, where it finds no MNIST; its exit code, standard output and standard error."
+    env = {**os.environ, "KERAS_HOME": str(folder), "EBM_NB_DATA": ""}
+    return subprocess.run([EBM_NB, *map(str, words)], cwd=folder, env=env, text=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    "A folder with a training of two batches in run/."
+    folder = tmp_path_factory.mktemp("trained")
+    done = ebm_nb(folder, "train", *SHORT, "--out", "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_help(tmp_path):
+    done = ebm_nb(tmp_path, "--help")
+    assert done.returncode == 0 and done.stderr == "" and all(name in done.stdout for name in ("demo", "train", "sample"))
+    assert all("Example" in ebm_nb(tmp_path, name, "--help").stdout for name in ("demo", "train", "sample"))
+
+
+def test_version(tmp_path):
+    assert ebm_nb(tmp_path, "--version").stdout.split() == ["ebm_nb", __import__("ebm_nb").__version__]
+
+
+@pytest.mark.parametrize("words", [
+    ["trian"], ["train"], ["train", "--out", "x", "--recipe", "quick"], ["train", "--out", "x", "--epochs", "many"],
+    ["train", "--out", "used"], ["train", "--out", "used", "--overwrite"], ["train", "--out", "used/file"],
+    ["train", "--out", "x", "--resume", "--overwrite"],
+    ["sample", "-n", "0"], ["sample", "--steps", "-1"], ["sample", "--out", "x.gif"], ["sample", "--out", "used/file/x.png"],
+    ["demo", "--out", "used/file"], ["demo", "--seed", "x"],
+], ids=" ".join)
+def test_refused_at_once(tmp_path, words):
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used/file").write_text("mine")
+    done = ebm_nb(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ebm_nb: ") and done.stderr.count("\n") == 1
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["used", "used/file"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    for words in (["train", *SHORT, "--out", "x"], ["sample", "--out", "x.png"], ["demo"]):
+        done = ebm_nb(tmp_path, *words)
+        assert done.returncode == 2 and "Permission denied" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_train_leaves_what_the_contract_names(trained):
+    names = {"energy.weights.h5", "config.json", "history.csv", "training.png", "checkpoints"}
+    assert names <= {path.name for path in (trained / "run").iterdir()}
+    assert json.loads((trained / "run/config.json").read_text())["command"].startswith("ebm_nb train --data digits")
+
+
+def test_sample_is_the_same_in_two_processes(trained):
+    for name in ("one.npy", "two.npy"):
+        done = ebm_nb(trained, "sample", "--weights", "run", "-n", 2, "--steps", 5, "--out", name)
+        assert done.returncode == 0 and not [line for line in done.stderr.split("\r") if line and "sampling" not in line]
+    assert (trained / "one.npy").read_bytes() == (trained / "two.npy").read_bytes()
+    assert np.load(trained / "one.npy", allow_pickle=False).shape == (2, 32, 32, 1)
+
+
+def test_auto_says_what_it_took(tmp_path):
+    done = ebm_nb(tmp_path, "train", "--out", "run", "--batch-size", 5000)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    fell_back, refused = done.stderr.splitlines()
+    assert "embedded digits" in fell_back and "--batch-size" in refused and not (tmp_path / "run").exists()
+
+
+def test_interrupted(tmp_path):
+    "Ctrl-C ends a training in a word; the folder can be gone on with."
+    process = subprocess.Popen([EBM_NB, "train", "--data", "digits", "--out", "run"], cwd=tmp_path, text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a background job ignores it
+    try:
+        until = time.monotonic() + 300
+        while not (tmp_path / "run/config.json").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, error) == (130, "ebm_nb: stopped.\n")
+    assert "add --resume" in ebm_nb(tmp_path, "train", "--data", "digits", "--out", "run").stderr
+
+
+def test_demo_twice(trained, tmp_path):
+    "Over what another demo left: its own files are replaced, others stay."
+    copytree(trained / "run", tmp_path / "demo/training")
+    for name in ("samples.png", "notes.txt"):
+        (tmp_path / "demo" / name).write_text("old")
+    done = ebm_nb(tmp_path, "demo", "--epochs", 1, "--steps-per-epoch", 2)
+    assert done.returncode == 0, done.stderr
+    assert FILES <= {path.name for path in (tmp_path / "demo").iterdir()} and all(name in done.stdout for name in FILES)
+    assert (tmp_path / "demo/samples.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "demo/notes.txt").read_text() == "old" and "EBM_NB_DATA" in done.stdout
