@@ -1,6 +1,7 @@
 """The command line as a terminal sees it: exit codes, standard error, what a kill leaves. Its chapter tests the rest in one process."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,21 +87,44 @@ def test_auto_says_what_it_took(tmp_path):
     assert "embedded digits" in fell_back and "--batch-size" in refused and not (tmp_path / "run").exists()
 
 
-def test_interrupted(tmp_path):
-    "Ctrl-C ends a training in a word; the folder can be gone on with."
-    process = subprocess.Popen([EBM_NB, "train", "--data", "digits", "--out", "run"], cwd=tmp_path, text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+def listening(process):
+    "Whether the process waits for signals: it has blocked SIGINT for all other threads."
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"SigBlk:\s*(\w+)", status)[1], 16) >> (signal.SIGINT - 1) & 1
+
+
+def loading(process):
+    "Whether the process has mapped TensorFlow and is busy importing it."
+    return "libtensorflow" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+MOMENTS = {  # until when to wait before the signal is sent
+    "at its start": lambda process, run: listening(process),
+    "while it loads": lambda process, run: loading(process),
+    "before the first batch": lambda process, run: (run / "checkpoints").exists(),
+    "in the second epoch": lambda process, run: (run / "history.csv").exists(),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks for the moments in /proc")
+@pytest.mark.parametrize("moment, number", [(moment, number) for moment in MOMENTS for number in (signal.SIGINT, signal.SIGTERM)],
+                         ids=lambda value: getattr(value, "name", value))
+def test_stopped(tmp_path, moment, number):
+    "Ctrl-C and kill end a training with a word, whatever it is doing; the folder can be gone on with."
+    run, words = tmp_path / "run", ["train", "--data", "digits", "--steps-per-epoch", "3", "--epochs", "1000", "--out", "run"]
+    process = subprocess.Popen([EBM_NB, *words], cwd=tmp_path, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a background job ignores it
     try:
-        until = time.monotonic() + 300
-        while not (tmp_path / "run/config.json").exists() and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        while process.poll() is None and not MOMENTS[moment](process, run):
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=300)
     finally:
         process.kill()
-    assert (process.returncode, error) == (130, "ebm_nb: stopped.\n")
-    assert "add --resume" in ebm_nb(tmp_path, "train", "--data", "digits", "--out", "run").stderr
+    assert process.returncode == 128 + number
+    assert re.fullmatch(r"ebm_nb: stopped\.\n" if not run.exists() else r"ebm_nb: stopped after \d+ batches\.\n", error)
+    if run.exists():
+        assert "add --resume" in ebm_nb(tmp_path, *words).stderr
 
 
 def test_demo_twice(trained, tmp_path):
