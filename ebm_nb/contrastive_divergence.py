@@ -107,7 +107,8 @@ class AveragedModel(keras.Model):
     def __init__(self, energy: keras.Model, momentum: float):
         super().__init__(name="energy_model")
         self.energy, self.momentum, weights = energy, momentum, energy.trainable_variables
-        self.average = [keras.Variable(weight, trainable=False, name=f"average_{i}") for i, weight in enumerate(weights)]
+        local = dict(trainable=False, synchronization="on_read", aggregation="only_first_replica")  # each replica moves its own copy
+        self.average = [keras.Variable(weight, name=f"average_{i}", **local) for i, weight in enumerate(weights)]
 
     def averaged(self, x):
         "The energy (B,) of x under the averaged weights: the one to sample from."
@@ -141,18 +142,19 @@ class EnergyModel(AveragedModel):
     """An energy, its replay buffer and its averaged weights, trained by persistent contrastive divergence.
 
     energy: a Keras model (B, ...) -> (B,). recipe: a Recipe. seed: whole number; same seed, same training.
-    shape: of one image or point, where the energy does not know it.
+    shape: of one image or point, where the energy does not know it. buffer: another ReplayBuffer than the recipe's.
     Raises ValueError for an energy of another output shape or a recipe that is none.
     """
 
-    def __init__(self, energy: keras.Model, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None):
+    def __init__(self, energy: keras.Model, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None,
+                 buffer: ReplayBuffer | None = None):
         if not isinstance(recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe such as BOOK or STABLE, got {recipe!r}.")
         shape = tuple(shape or energy.input_shape[1:])
         energy_and_grad(energy, tf.zeros((1, *shape)))                              # refuses an energy of another output shape
         super().__init__(energy, recipe.averaging)
         self.recipe, self.seed, self.shape = recipe, seed, shape
-        self.buffer = ReplayBuffer(shape, recipe.capacity, recipe.fresh, recipe.in_place, recipe.bounds, integer_key(seed, 1))
+        self.buffer = buffer or ReplayBuffer(shape, recipe.capacity, recipe.fresh, recipe.in_place, recipe.bounds, integer_key(seed, 1))
         self.rate_scale = keras.Variable(1.0, trainable=False, name="rate_scale")
         self.means = {name: keras.metrics.Mean(name) for name in ("loss", "reg", "cdiv", "real", "fake")}
         self.built = True
@@ -173,9 +175,17 @@ class EnergyModel(AveragedModel):
             self.means[name].update_state(value)
         return {name: self.means[name].result() for name in values}
 
+    def stream(self):
+        "The key from which all randomness of training comes."
+        return integer_key(self.seed, 2)
+
+    def update(self, grads, weights):
+        "Let the optimizer move the weights by the gradients."
+        self.optimizer.apply(grads, weights)
+
     def train_step(self, x):
         n = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
-        noise_key, draw_key, chain_key = (fold(fold(integer_key(self.seed, 2), self.optimizer.iterations), i) for i in range(3))
+        noise_key, draw_key, chain_key = (fold(fold(self.stream(), self.optimizer.iterations), i) for i in range(3))
         noise = tf.random.stateless_normal(tf.shape(x), noise_key)
         x_pos = tf.clip_by_value(x + self.recipe.data_noise * noise, *self.recipe.bounds)
         slots, x_neg = self.buffer.draw(n, draw_key, fresh_at(self.recipe, self.optimizer.iterations))
@@ -186,7 +196,7 @@ class EnergyModel(AveragedModel):
             energy_pos, energy_neg = both[:n], both[n:]
             loss, cdiv, reg = contrastive_loss(energy_pos, energy_neg, self.recipe.alpha)
         weights = self.energy.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        self.update(tape.gradient(loss, weights), weights)
         self.move_average(tf.cast(self.optimizer.iterations, tf.float32))
         return self.report(loss=loss, reg=reg, cdiv=cdiv, real=energy_pos, fake=energy_neg)
 
@@ -205,7 +215,7 @@ class EnergyModel(AveragedModel):
             check_data(x, self.shape, self.recipe.bounds)
             batch_size = batch_size or self.recipe.batch_size
             steps_per_epoch = steps_per_epoch or max(1, len(x) // batch_size)
-            x = batches(x, batch_size, self.seed, start=int(self.optimizer.iterations))
+            x = batches(x, batch_size, self.seed, start=int(self.optimizer.iterations.numpy()))
         if validation_data is not None and not isinstance(validation_data, tf.data.Dataset):
             check_data(validation_data, self.shape, self.recipe.bounds)
             validation_data = tf.data.Dataset.from_tensor_slices(validation_data).batch(1000)
