@@ -150,6 +150,8 @@ class EnergyModel(AveragedModel):
                  buffer: ReplayBuffer | None = None):
         if not isinstance(recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe such as BOOK or STABLE, got {recipe!r}.")
+        if tf.distribute.has_strategy() and buffer is None:
+            raise ValueError("Several devices need a buffer shard each: make this model with scale.ShardedModel, outside of the scope.")
         shape = tuple(shape or energy.input_shape[1:])
         energy_and_grad(energy, tf.zeros((1, *shape)))                              # refuses an energy of another output shape
         super().__init__(energy, recipe.averaging)

@@ -33,6 +33,10 @@ class ReplayBuffer(keras.layers.Layer):
         self.position = self.add_weight(shape=(), initializer="zeros", dtype="int64", trainable=False, name="position")
         self.built = True
 
+    def peek(self, n):
+        "The first n chains (n, ...), to look at."
+        return self.chains.value[:n]
+
     def draw(self, n, seed, fresh=None):
         """n different chains: their slots (n,) and states (n, ...), some of them fresh noise.
 

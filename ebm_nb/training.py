@@ -47,7 +47,7 @@ def vital_signs(model: EnergyModel, n: int = 64) -> dict:
     clipped, saturated: shares of gradient entries beyond the clip, of pixels at the bounds. distinct: share of chains that differ.
     """
     low, high = model.recipe.bounds
-    x = model.buffer.chains.value[:n]
+    x = model.buffer.peek(n)
     noise = np.random.default_rng(0).uniform(low, high, x.shape).astype("float32")
     energies, grad = (value.numpy() for value in energy_and_grad(model.energy, x))
     noise_energies, x, clip = model.energy(noise).numpy(), x.numpy(), model.recipe.grad_clip or np.inf
@@ -99,18 +99,18 @@ class HealthMonitor(keras.callbacks.Callback):
         logs.update(vital_signs(self.model))
 
     def look(self, logs):
-        young = int(self.model.optimizer.iterations) < self.warm_up
+        young = int(self.model.optimizer.iterations.numpy()) < self.warm_up
         trouble = diagnose(vital_signs(self.model), logs["real"], logs["fake"], young)
         if trouble is None:
             return self.on_train_begin()
         self.left -= 1
-        scale = float(self.model.rate_scale) / 2
+        scale = float(self.model.rate_scale.numpy()) / 2
         for variable, value in zip(self.variables(), self.healthy):
             variable.assign(value)
         self.model.rate_scale.assign(scale)
         self.model.reset_metrics()
         self.model.stop_training = self.left <= 0
-        self.said.append(f"Update {int(self.model.optimizer.iterations)}: {trouble}. Back to the last healthy state, "
+        self.said.append(f"Update {int(self.model.optimizer.iterations.numpy())}: {trouble}. Back to the last healthy state, "
                          + ("and stopped." if self.left <= 0 else f"on with {scale:g} of the learning rate."))
         print("\n" + self.said[-1])
 
