@@ -87,7 +87,8 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
 def save_energy(energy: keras.Model, folder, **config) -> Path:
     """Write energy.weights.h5 and config.json into folder; returns the path of the weights.
 
-    config: what else config.json should hold; "energy" is the architecture, for example {"width": 2}.
+    config: what else config.json should hold; "energy" is the architecture, for example {"width": 2},
+    or {"dim": 2, "units": [64, 64]} of `energy_mlp`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def save_energy(energy: keras.Model, folder, **config) -> Path:
 
 # %% ../nbs/03_energy.ipynb #5fa6c529
 def load_energy(path) -> keras.Model:
-    """The convolutional energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of `energy_cnn()`.
+    """The energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of `energy_cnn()`.
 
     Raises ValueError where the file is missing, damaged, or belongs to another network.
     """
@@ -113,13 +114,14 @@ def load_energy(path) -> keras.Model:
     config = _read_config(weights.parent / "config.json") if weights.name == "energy.weights.h5" else {}
     if config.get("sha256", (digest := hashlib.sha256(weights.read_bytes()).hexdigest())) != digest:
         raise ValueError(f"{weights} is damaged: its hash is not the one in config.json; copy or train it again.")
-    energy = energy_cnn(**config.get("energy", {}))
+    shape = config.get("energy", {})
+    energy = energy_mlp(**shape) if "dim" in shape else energy_cnn(**shape)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")          # Keras only warns where a layer finds no weights in the file
             energy.load_weights(weights)
     except Exception as error:                      # h5py and Keras raise OSError, KeyError or ValueError, of many lines
-        raise ValueError(f"{weights} does not hold the weights of this energy_cnn: it is damaged or of another network.") from error
+        raise ValueError(f"{weights} does not hold the weights of this {energy.name}: it is damaged or of another network.") from error
     return energy
 
 
@@ -128,6 +130,8 @@ def _read_config(path: Path) -> dict:
         return {}
     try:
         config = json.loads(path.read_text())
+        if "dim" in config["energy"]:               # of energy_mlp
+            return {**config, "energy": {"dim": int(config["energy"]["dim"]), "units": tuple(map(int, config["energy"]["units"]))}}
         defaults = {"image_shape": [32, 32, 1], "width": 1, "classes": 1}
         energy = {name: config["energy"].get(name, value) for name, value in defaults.items()}
         return {**config, "energy": {**energy, "image_shape": tuple(energy["image_shape"])}}

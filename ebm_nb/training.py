@@ -212,7 +212,8 @@ def train(model: EnergyModel, x_train, x_test, folder, *, epochs: int = 10, step
         raise ValueError(f"Can't write to {folder} ({error.strerror}): choose another folder.") from error
     done, history = load_checkpoint(model, folder / "checkpoints") if resume else (0, [])
     config = {"recipe": asdict(model.recipe), "seed": model.seed, **(config or {})}
-    callbacks = [HealthMonitor(), *callbacks, SampleGrid(folder / "samples"), Keeper(folder, history, config)]
+    grids = [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []       # of images, not of points
+    callbacks = [HealthMonitor(), *callbacks, *grids, Keeper(folder, history, config)]
     if stop:
         callbacks.append(Stopper(stop))
     model.fit(x_train, validation_data=x_test, epochs=epochs, initial_epoch=done, steps_per_epoch=steps_per_epoch,
