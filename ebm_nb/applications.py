@@ -214,7 +214,7 @@ def read_table(path) -> tuple:
         names, rows = _csv(path) if path.suffix.lower() == ".csv" else ([], np.load(path, allow_pickle=False))
         if rows.dtype.kind not in "iuf" or rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
             raise ValueError(f"expected rows of finite numbers, got {rows.dtype} of shape {rows.shape}")
-    except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+    except Exception as error:                                                      # whatever a hostile file provokes
+        reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0].split(";")[0].rstrip(".")
         raise ValueError(f"{path} can't be read as a table: {reason}.") from error
     return names or [f"column {i}" for i in range(1, rows.shape[1] + 1)], rows.astype(float)

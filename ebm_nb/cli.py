@@ -218,7 +218,7 @@ def _table(data: str):
     path = Path(data)
     try:
         flat = path.suffix.lower() == ".npy" and np.load(path, mmap_mode="r", allow_pickle=False).ndim == 2
-    except (OSError, ValueError, EOFError):     # `load_images` will say what is wrong with it
+    except Exception:                           # whatever a hostile file provokes; `load_images` will say what is wrong with it
         flat = False
     if not flat and path.suffix.lower() != ".csv":
         return None
@@ -390,7 +390,7 @@ def _write(x, path: Path, table=None):
         return save(image_grid(x), path)
     x = table.rows_of(x) if table else x
     if path.suffix.lower() == ".csv":
-        return _write_csv(path, table.columns, x.tolist())
+        return _write_csv(path, table.columns, [[f"{value:.7g}" for value in row] for row in x])
     with _beside(path) as file:
         np.save(file, x, allow_pickle=False)
 
@@ -562,7 +562,7 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     heading, names, x = _to_score(data, table)
     energies = outlier_scores(energy, x)
     _write_csv(out, [heading, "energy"], [(name, f"{value:.6g}") for name, value in zip(names, energies)])
-    strangest = ", ".join(f"{names[i]} ({energies[i]:.4g})" for i in np.argsort(-energies)[:5])
+    strangest = ", ".join(f"{heading} {names[i]} ({energies[i]:.4g})" for i in np.argsort(-energies)[:5])
     typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/91_cli.ipynb #8266adef

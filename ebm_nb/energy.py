@@ -84,7 +84,7 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     return keras.Model(inputs, keras.ops.squeeze(keras.layers.Dense(1)(x), axis=-1), name="energy_mlp")
 
 # %% ../nbs/03_energy.ipynb #5e6f93b7
-def save_energy(energy: keras.Model, folder, **config) -> Path:
+def save_energy(energy: keras.Model, folder, /, **config) -> Path:
     """Write energy.weights.h5 and config.json into folder; returns the path of the weights.
 
     config: what else config.json should hold; "energy" is the architecture, for example {"width": 2},

@@ -34,8 +34,8 @@ def trained(tmp_path_factory):
 
 def test_help(tmp_path):
     done = ebm_nb(tmp_path, "--help")
-    assert done.returncode == 0 and done.stderr == "" and all(name in done.stdout for name in ("demo", "train", "sample"))
-    assert all("Example" in ebm_nb(tmp_path, name, "--help").stdout for name in ("demo", "train", "sample"))
+    assert done.returncode == 0 and done.stderr == "" and all(name in done.stdout for name in ("demo", "train", "sample", "score"))
+    assert all("Example" in ebm_nb(tmp_path, name, "--help").stdout for name in ("demo", "train", "sample", "score"))
 
 
 def test_version(tmp_path):
@@ -78,6 +78,36 @@ def test_sample_is_the_same_in_two_processes(trained):
         assert done.returncode == 0 and not [line for line in done.stderr.split("\r") if line and "sampling" not in line]
     assert (trained / "one.npy").read_bytes() == (trained / "two.npy").read_bytes()
     assert np.load(trained / "one.npy", allow_pickle=False).shape == (2, 32, 32, 1)
+
+
+def cut(folder, words, file, number):
+    "Run the command, send it a signal as soon as the file is there, and return its standard error."
+    process = subprocess.Popen([EBM_NB, *map(str, words)], cwd=folder, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    try:
+        while process.poll() is None and not (folder / file).exists():
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(number)
+        error = process.communicate(timeout=300)[1]
+    finally:
+        process.kill()
+    assert process.returncode in (128 + number, -number)
+    return error
+
+
+def test_sample_goes_on(trained):
+    "A sampling of three portions, stopped after one and killed after two: the result is the same to the byte."
+    words = ["sample", "--weights", "run", "-n", 1300, "--steps", 60, "--out"]
+    said = cut(trained, [*words, "cut.npy"], "cut.npy.parts/00000.npy", signal.SIGINT)
+    assert said.endswith("are kept: add --resume to go on.\n") and not (trained / "cut.npy").exists()
+    assert "add --resume" in ebm_nb(trained, *words, "cut.npy").stderr
+    cut(trained, [*words, "cut.npy", "--resume"], "cut.npy.parts/00001.npy", signal.SIGKILL)
+    assert "another n" in ebm_nb(trained, *words[:4], 1400, *words[5:], "cut.npy", "--resume").stderr
+    for name in (["cut.npy", "--resume"], ["whole.npy"]):
+        assert ebm_nb(trained, *words, *name).returncode == 0
+    assert (trained / "cut.npy").read_bytes() == (trained / "whole.npy").read_bytes()
+    assert not [path for path in trained.iterdir() if "part" in path.name]
 
 
 def test_auto_says_what_it_took(tmp_path):
