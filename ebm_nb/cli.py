@@ -225,7 +225,7 @@ def _table(data: str):
     columns, rows = read_table(path)
     return Table(rows, columns, rows.min(0).tolist(), rows.max(0).tolist())
 
-
+# %% ../nbs/91_cli.ipynb #38f0ab6c
 def _table_task(table: Table, recipe: str):
     "Points to train on and, of every ten, one to test with; and the recipe for them."
     import numpy as np
@@ -323,25 +323,40 @@ def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = 
     typer.echo(f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights {out}/ --out samples.{'csv' if table else 'png'}")
 
 # %% ../nbs/91_cli.ipynb #9756a63e
+def _config(weights: str) -> dict:
+    "What config.json says of the weights named on the command line; empty where there is none beside them."
+    path = Path(weights)
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    if weights in ("mnist", "digits") or not config.is_file() or not (path.is_dir() or path.name == "energy.weights.h5"):
+        return {}
+    return json.loads(config.read_text(encoding="utf-8"))
+
+
 def _energy(weights: str):
-    "The energy named on the command line, the keywords of `langevin.sample` it was trained with if known, the Table of one that has it."
+    "The energy named on the command line, and the keywords of `langevin.sample` it was trained with where they are known."
     from ebm_nb.contrastive_divergence import BOOK, Recipe, langevin_settings
     from ebm_nb.energy import load_energy, load_pretrained
     if weights in ("mnist", "digits"):
-        return load_pretrained(weights), {}, None
-    path = Path(weights)
-    energy, config = load_energy(path), (path if path.is_dir() else path.parent) / "config.json"
-    if not config.is_file() or not (path.is_dir() or path.name == "energy.weights.h5"):
-        return energy, {}, None
+        return load_pretrained(weights), {}
+    energy = load_energy(Path(weights))
     try:
-        saved = json.loads(config.read_text(encoding="utf-8"))
-        recipe = {name: saved["recipe"][name] for name in langevin_settings(BOOK) if name in saved.get("recipe", {})}
-        table = Table(None, **saved["table"]) if "table" in saved else None
-        if table and not {len(table.columns), len(table.low), len(table.high)} == {energy.input_shape[-1]}:
-            raise ValueError("a table's columns and their ranges are as many as the energy has inputs")
-        return energy, langevin_settings(Recipe(**recipe)), table
+        recipe = _config(weights).get("recipe")
+        known = {name: recipe[name] for name in langevin_settings(BOOK) if name in recipe} if recipe else {}
+        return energy, langevin_settings(Recipe(**known)) if recipe else {}
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{config} holds no recipe or table that can be sampled with: mend it or train again.") from error
+        raise ValueError(f"{weights} holds no recipe that can be sampled with: mend config.json or train again.") from error
+
+# %% ../nbs/91_cli.ipynb #ce41d0b8
+def _ranges(weights: str, energy):
+    "The Table, without rows, whose columns the energy was trained on; None for an energy of images."
+    table = _config(weights).get("table")
+    try:
+        table = Table(None, **table) if table else None
+        if table and not {len(table.columns), len(table.low), len(table.high)} == {energy.input_shape[-1]}:
+            raise ValueError(f"there are {energy.input_shape[-1]} columns")
+        return table
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"The table in {weights} does not fit its energy: mend config.json or train again.") from error
 
 # %% ../nbs/91_cli.ipynb #a71e7b73
 def _noise(shape: tuple, seed: int):
@@ -454,7 +469,7 @@ def _keep(x, files: list, out: Path, asked: dict) -> list:
     LAST_WORDS[:] = [f"stopped; {min(len(files) * PORTION, asked['n'])} of {asked['n']} are kept: add --resume to go on."]
     return files
 
-
+# %% ../nbs/91_cli.ipynb #1b97e3fa
 def _joined(files: list, noise):
     "The portions as one array, shaped like the noise that they were made of."
     import numpy as np
@@ -516,8 +531,8 @@ def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Num
     if trajectory:
         _check_page(trajectory, n)
     _tensorflow()
-    energy, kernel, table = _energy(weights)
-    _check_kind(out, table, trajectory)
+    energy, kernel = _energy(weights)
+    _check_kind(out, table := _ranges(weights, energy), trajectory)
     noise, kernel = _noise((n, *energy.input_shape[1:]), seed), {**kernel, "seed": seed}
     x = _walked(energy, noise, steps, trajectory, **kernel) if trajectory else _sampled(energy, noise, steps, out, resume, **kernel)
     _write(x, out, table)
@@ -558,7 +573,8 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     _tensorflow()
     import numpy as np
     from ebm_nb.applications import outlier_scores
-    energy, _, table = _energy(weights)
+    energy = _energy(weights)[0]
+    table = _ranges(weights, energy)
     heading, names, x = _to_score(data, table)
     energies = outlier_scores(energy, x)
     _write_csv(out, [heading, "energy"], [(name, f"{value:.6g}") for name, value in zip(names, energies)])

@@ -133,13 +133,13 @@ def sample(energy, x0, steps: int = 1000, *, step_size: float = 10.0, noise_scal
     return _like(x0, tf.concat(list(portions), 0))
 
 
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]"    # n: chains, a part of one by its steps
+
+
 def _like(x0, x):
     return x if tf.is_tensor(x0) else x.numpy()
 
 # %% ../nbs/04_langevin.ipynb #447e9055
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]"    # n: chains, a part of one by its steps
-
-
 def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
     "Yield (step, x) at each of stops (from 0 on) for each portion after the first `done`; warn if most of the gradient was clipped."
     steps, clipped = stops[-1], 0.0
