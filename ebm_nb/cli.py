@@ -536,7 +536,8 @@ def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Num
     noise, kernel = _noise((n, *energy.input_shape[1:]), seed), {**kernel, "seed": seed}
     x = _walked(energy, noise, steps, trajectory, **kernel) if trajectory else _sampled(energy, noise, steps, out, resume, **kernel)
     _write(x, out, table)
-    shutil.rmtree(_parts(out), ignore_errors=True)
+    if not trajectory:
+        shutil.rmtree(_parts(out), ignore_errors=True)
     typer.echo(f"{n} samples are in {out}." + (f" Open {trajectory} in a browser." if trajectory else ""))
 
 # %% ../nbs/91_cli.ipynb #9b62d7e5
