@@ -152,7 +152,7 @@ def read_folder(folder, side: int = 28) -> np.ndarray:
     """
     return np.stack([_grey(path, side) for path in image_files(folder)])
 
-
+# %% ../nbs/10_applications.ipynb #64d1f0be
 def _grey(path, side):
     try:
         with Image.open(path) as image:
