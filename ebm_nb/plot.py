@@ -40,15 +40,20 @@ def styled(draw):
 
 # %% ../nbs/90_plot.ipynb #f831d670
 class Picture(Figure):
-    """A matplotlib figure outside of pyplot; `alt` is its description in words."""
+    """A matplotlib figure outside of pyplot; `alt` is its description in words, empty for what the axes say."""
     alt = ""
+
+    def description(self):
+        """`alt`, or else the titles and labels of the axes; in plain words, without LaTeX's dollars."""
+        axes = [(ax.get_title(), " against ".join(filter(None, [ax.get_ylabel(), ax.get_xlabel()]))) for ax in self.axes]
+        return (self.alt or "; ".join(filter(None, (": ".join(filter(None, texts)) for texts in axes)))).replace("$", "")
 
     def _repr_png_(self):
         with matplotlib.rc_context(STYLE):
-            return _png(self), {"alt": self.alt}
+            return _png(self), {"alt": self.description()}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {}, {"image/png": {"alt": self.alt}}  # the picture itself comes from the PNG formatter in use
+        return {}, {"image/png": {"alt": self.description()}}  # the picture itself comes from the PNG formatter in use
 
 # %% ../nbs/90_plot.ipynb #5e139628
 @styled

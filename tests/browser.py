@@ -1,6 +1,7 @@
 """What the browser tests share: Chromium without a network, a JupyterLab of their own, screenshots in test-output/."""
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from urllib.parse import urlparse
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "browser-tests"
@@ -38,7 +39,7 @@ def chromium():
     "A headless Chromium that finds no host but this machine."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(playwright), args=[
-            "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"])
         yield browser
         browser.close()
@@ -183,13 +184,28 @@ def running(browser, lab, name, **options):
     "A chapter open in JupyterLab, with Run All Cells chosen."
     with opened(browser, f"{lab}/doc/tree/{name}.ipynb?token={TOKEN}", **options) as page:
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        until(lambda: "Idle" in (page.locator("[data-status]").first.get_attribute("title") or "") or
-              page.locator("[data-status='idle']").count(), 120, "an idle kernel")
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
+        run_all(page)
         yield page
     for kernel in json.load(api(lab, "kernels")):
         api(lab, f"kernels/{kernel['id']}", "DELETE")
+
+
+def run_all(page):
+    """Choose Run All Cells once the kernel is connected. JupyterLab may look ready too soon: then it drops the command or asks which
+    kernel to start, so the question is answered and the command given again."""
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
+    page.locator("[data-status=idle]").first.wait_for()
+    for _ in range(6):
+        if (answer := page.locator("dialog.jp-Dialog button.jp-mod-accept")).count():
+            answer.click()
+        try:
+            page.get_by_role("menuitem", name="Run", exact=True).click(timeout=20_000)
+            page.get_by_text("Run All Cells", exact=True).click(timeout=20_000)
+            return until(lambda: re.search(r"[*\d]", "".join(prompts.all_inner_texts())), 20, "the start of the first cell")
+        except (AssertionError, TimeoutError) as error:
+            never = error
+    raise never
 
 
 def finished(page):

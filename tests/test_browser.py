@@ -57,19 +57,6 @@ def frame(page, i=0):
     return int(parts(page, i)[2].get_attribute("aria-valuenow"))
 
 
-def rate(view):
-    "Frames a second while it plays, by the page's own clock."
-    return view.locator(".ebm-curve").evaluate("""curve => new Promise(done => {
-        const times = [];
-        const watch = new MutationObserver(() => {
-            if (times.push(performance.now()) < 11) return;
-            watch.disconnect();
-            done(10_000 / (times[10] - times[0]));
-        });
-        watch.observe(curve, {attributeFilter: ["aria-valuetext"]});
-    })""")
-
-
 def test_plain_page_shows_the_frames(page):
     frames = read(*walk(), frames=60)
     view, slider, curve = parts(page)
@@ -97,35 +84,46 @@ def test_plain_page_keys(page):
     page.keyboard.press("ArrowUp")
     assert "chain 5: energy" in view.locator(".ebm-readout").inner_text()
     page.keyboard.press(" ")
-    until(lambda: frame(page) > 3, 5)
+    until(lambda: frame(page) > 3)
     page.keyboard.press(" ")
     stopped = frame(page)
     page.wait_for_timeout(300)
     assert frame(page) == stopped and curve.evaluate("e => e === document.activeElement")
 
 
-def test_plain_page_plays(page):
-    view, slider, _ = parts(page)
-    play, loop = view.get_by_role("button", name="Play"), view.get_by_role("button", name="Loop")
-    page.wait_for_timeout(300)
-    assert frame(page) == 0, "nothing plays by itself"
-    play.click()
-    once = rate(view)
-    view.get_by_role("button", name="Pause").click()
-    assert 5 < once < 13  # 12 a second on an idle machine
-    view.get_by_role("button", name="Back to the start").click()
-    assert frame(page) == 0
-    view.get_by_label("Speed").select_option("4 x")
-    play.click()
-    assert rate(view) > 1.5 * once
-    view.get_by_role("button", name="Pause").click()
-    slider.fill("57")
-    play.click()
-    until(lambda: view.get_by_role("button", name="Play").count() and frame(page) == 59, 5, "the stop at the end")
-    loop.click()
-    play.click()
-    until(lambda: frame(page) > 50, 10)
-    until(lambda: 0 < frame(page) < 40, 10, "the way round")
+def test_plain_page_plays(browser, page_file):
+    "The page's clock stands still but for what the test lets pass: 80 ms a frame at 1 x."
+    with opened(browser, page_file.as_uri()) as page:
+        page.clock.install(time=0)
+        page.reload()
+        page.locator(".ebm-view").nth(2).wait_for()
+        page.clock.pause_at(3_600_000)
+        view, slider, _ = parts(page)
+        page.clock.run_for(5000)
+        assert frame(page) == 0, "nothing plays by itself"
+        play = lambda: view.get_by_role("button", name="Play").click()
+        pause = lambda: view.get_by_role("button", name="Pause").click()
+        for speed, frames in [("1 x", 10), ("0.5 x", 5), ("2 x", 20), ("4 x", 40)]:
+            view.get_by_label("Speed").select_option(speed)
+            view.get_by_role("button", name="Back to the start").click()
+            assert frame(page) == 0
+            play()
+            page.clock.run_for(810)
+            pause()
+            assert frame(page) == frames, speed
+            page.clock.run_for(1000)
+            assert frame(page) == frames, "a pause"
+        slider.fill("57")
+        play()
+        page.clock.run_for(1000)
+        assert frame(page) == 59 and view.get_by_role("button", name="Play").count(), "the stop at the end"
+        play()
+        page.clock.run_for(190)
+        assert frame(page) == 9, "played again from the start"
+        view.get_by_role("button", name="Loop").click()
+        page.clock.run_for(20 * 60)
+        assert frame(page) == 9, "once round"
+        page.watch.check()
 
 
 def test_plain_page_seeks_and_drags(page):
@@ -142,6 +140,12 @@ def test_plain_page_seeks_and_drags(page):
         seen.add(frame(page))
     page.mouse.up()
     assert frame(page) == 59 and len(seen) >= 15, "the picture follows the hand"
+    box = curve.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 20)
+    page.mouse.up()
+    assert abs(frame(page) - 14.75) <= 1, "the curve can be dragged, too"
     view.locator("canvas").nth(2).hover()
     assert "chain 2: energy" in view.locator(".ebm-readout").inner_text()
 
@@ -203,8 +207,8 @@ class Box:
         return int(self.curve.get_attribute("aria-valuenow"))
 
     def drag(self):
-        "Drag the slider from end to end: the frames seen on the way, and whether the picture changed with each."
-        track, seen, pictures = self.all.locator(".noUi-base").bounding_box(), set(), set()
+        "Drag the slider from end to end; at each of 21 places frame and picture have followed the hand."
+        track, pictures = self.all.locator(".noUi-base").bounding_box(), set()
         at = track["y"] + track["height"] / 2
         self.page.keyboard.press("Home")
         handle = self.handle.bounding_box()
@@ -212,18 +216,17 @@ class Box:
         self.page.mouse.down()
         for part in np.linspace(0, 1, 21):
             self.page.mouse.move(track["x"] + part * track["width"], at)
-            seen.add(self.frame())
+            until(lambda: abs(self.frame() - 119 * part) <= 3, what=f"frame {119 * part:.0f} under the hand")
             pictures.add(self.canvas.evaluate("c => c.toDataURL()"))
         self.page.mouse.up()
-        return seen, pictures
+        assert len(pictures) == 21 and self.frame() == 119
 
 
 def move_everything(box, page):
     "What a reader's hand can do; the same whether the kernel is busy or not."
     box.all.scroll_into_view_if_needed()
     box.curve.focus()
-    seen, pictures = box.drag()
-    assert len(seen) >= 18 and len(pictures) >= 18 and box.frame() == 119, "the picture follows the hand"
+    box.drag()
     box.curve.focus()
     for key, index in [("Home", 0), ("ArrowRight", 1), ("PageUp", 13), ("ArrowLeft", 12), ("End", 119), ("PageDown", 107)]:
         page.keyboard.press(key)
@@ -232,17 +235,30 @@ def move_everything(box, page):
     area = box.curve.bounding_box()
     page.mouse.click(area["x"] + area["width"] / 4, area["y"] + 30)
     assert abs(box.frame() - 30) <= 1
-    until(lambda: abs(float(box.handle.get_attribute("aria-valuenow")) - box.frame()) < 0.5, 5, "the slider's move to the curve's frame")
+    until(lambda: abs(float(box.handle.get_attribute("aria-valuenow")) - box.frame()) < 0.5, what="the slider's move to the curve's frame")
+    start = box.frame()
     box.all.get_by_role("button", name="Play or pause").click()
-    pace = rate(box.all)
+    until(lambda: box.frame() >= start + 5, what="play")
     box.all.get_by_role("button", name="Play or pause").click()
     page.wait_for_timeout(200)
     stopped = box.frame()
     page.wait_for_timeout(400)
-    assert box.frame() == stopped
+    assert box.frame() == stopped, "a pause"
+    box.all.get_by_role("button", name="Back to the start").click()
+    until(lambda: box.frame() == 0, what="the way back to the start")
     box.all.locator("canvas").nth(3).hover()
     assert "chain 3: energy" in box.readout.inner_text()
-    return pace
+
+
+def looks(page, box, theme):
+    "Keep pictures of the scrubber in this theme, wide and at 400 px; no serious fault, nothing cut off."
+    for width in (1200, 400):
+        box.all.evaluate("(e, width) => { e.style.maxWidth = `${width}px`; }", width)
+        box.all.scroll_into_view_if_needed()
+        assert not (found := faults(page, ".ebm-scrubber-box")), found
+        assert box.all.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), f"cut off at {width} px"
+        shot(page, f"lab-08-{theme}-{width}")
+    box.all.evaluate("e => { e.style.maxWidth = ''; }")
 
 
 def test_chapter_8_in_jupyterlab(browser, folder, lab):
@@ -252,8 +268,7 @@ def test_chapter_8_in_jupyterlab(browser, folder, lab):
         box = Box(page)
         box.all.locator("canvas").first.wait_for()
         page.wait_for_timeout(1500)
-        pace = move_everything(box, page)
-        assert pace > 5, f"{pace:.1f} frames a second while the kernel is busy"
+        move_everything(box, page)
         assert not (folder / "said.txt").read_text(), "the kernel was not busy after all"
         (folder / "go").touch()
         until(lambda: finished(page), 120, "the end of the run")
@@ -263,12 +278,16 @@ def test_chapter_8_in_jupyterlab(browser, folder, lab):
         move_everything(box, page)
         until(lambda: "playing True" in (folder / "said.txt").read_text(), 30, "news that it plays")
         box.all.locator("canvas").nth(4).hover()  # Python answers with index 33
-        until(lambda: box.frame() == 33, 20, "a move from Python")
-        shot(page, "lab-08")
-        assert not faults(page, ".ebm-scrubber-box"), faults(page, ".ebm-scrubber-box")
+        until(lambda: box.frame() == 33, what="a move from Python")
+        looks(page, box, "light")
         twin = page.locator("figure.ebm-scrubber .ebm-view").first
         twin.get_by_label("Langevin step").first.fill("20")
         assert twin.locator(".ebm-curve").get_attribute("aria-valuenow") == "20", "the static twin lives in an output, too"
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        page.get_by_text("Theme", exact=True).first.hover()
+        page.get_by_text("JupyterLab Dark", exact=True).click()
+        page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+        looks(page, box, "dark")
         assert not page.watch.outside
 
 
@@ -282,13 +301,13 @@ def test_laboratory(name, browser, folder, lab):
         picture = box.locator(".jp-OutputArea-output").last
         picture.wait_for()
         until(lambda: finished(page), 120, "the end of the run")
-        looks = lambda: box.locator(".jp-OutputArea").last.evaluate(
+        look = lambda: box.locator(".jp-OutputArea").last.evaluate(
             "e => [e.innerText, ...[...e.querySelectorAll('img')].map(i => i.src)].join()")
-        before = looks()
+        before = look()
         box.scroll_into_view_if_needed()
         box.locator(".noUi-handle").first.focus()
         page.keyboard.press("ArrowRight")
-        until(lambda: looks() != before, 60, "a new picture")
+        until(lambda: look() != before, 120, "a new picture")
         page.wait_for_timeout(500)
         assert not box.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*=error]").count()
         shot(page, f"lab-{name}")

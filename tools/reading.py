@@ -43,10 +43,9 @@ def mathml(match):
 
 
 def image(output):
-    "The PNG of an output as an `img` with its description."
+    "The PNG of an output as an `img` with the description that its figure carries."
     alt = output.metadata.get("image/png", {}).get("alt", "")
-    alt = escape(alt or "A figure, drawn by the cell above.")
-    return f'<img alt="{alt}" src="data:image/png;base64,{output.data["image/png"].strip()}">'
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{output.data["image/png"].strip()}">'
 
 
 class Reading(Preprocessor):
