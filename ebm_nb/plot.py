@@ -60,7 +60,10 @@ class Picture(Figure):
 def figure(width=6.0, height=2.5, rows=1, columns=1, **kwargs):
     """An empty `Picture` and its axes; sizes in inches, `kwargs` as for `Figure.subplots`."""
     fig = Picture(figsize=(width, height), layout="constrained")
-    return fig, fig.subplots(rows, columns, **kwargs)
+    axes = fig.subplots(rows, columns, **kwargs)
+    for ax in fig.axes:
+        ax.set_title = styled(ax.set_title)  # matplotlib takes a title's size from the settings of the moment
+    return fig, axes
 
 # %% ../nbs/90_plot.ipynb #0390c5c4
 def _png(fig):

@@ -181,13 +181,15 @@ def cut(name, folder, upto=None, extra=()):
 
 @contextmanager
 def running(browser, lab, name, **options):
-    "A chapter open in JupyterLab, with Run All Cells chosen."
-    with opened(browser, f"{lab}/doc/tree/{name}.ipynb?token={TOKEN}", **options) as page:
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        run_all(page)
-        yield page
-    for kernel in json.load(api(lab, "kernels")):
-        api(lab, f"kernels/{kernel['id']}", "DELETE")
+    "A chapter open in JupyterLab, with Run All Cells chosen; its kernel ends with the block."
+    try:
+        with opened(browser, f"{lab}/doc/tree/{name}.ipynb?token={TOKEN}", **options) as page:
+            page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+            run_all(page)
+            yield page
+    finally:
+        for kernel in json.load(api(lab, "kernels")):
+            api(lab, f"kernels/{kernel['id']}", "DELETE")
 
 
 def run_all(page):

@@ -49,7 +49,7 @@ def check_chapter(page):
     assert "$" not in prose and "\\\\" not in prose, "a formula was left as LaTeX"
     for formula in page.locator("math").all()[:20]:
         box = formula.bounding_box()
-        assert box and box["height"] > 6 and box["width"] > 4
+        assert box and box["height"] > 6 and box["width"] > 2  # a lone t is narrow
 
 
 @pytest.mark.parametrize("name", NAMES)
