@@ -19,7 +19,7 @@ from ebm_nb.langevin import sample_trajectory  # noqa: E402
 from ebm_nb.plot import image_grid, save  # noqa: E402
 
 FILE = Path("peers") / "uva_tutorial8_mnist.npz"
-RECIPE = {"step_size": 10.0, "noise_scale": 0.005, "grad_clip": 0.03, "bounds": (-1.0, 1.0)}
+RECIPE = {"step_size": 10.0, "noise_scale": 0.005, "grad_clip": 0.03, "bounds": (-1.0, 1.0), "settle": None}
 
 
 def load_peer(path):

@@ -24,14 +24,15 @@ class Recipe:
     "All that decides a training besides network, data and seed."
 
     batch_size: int = 128
-    steps: int = 60                   # Langevin steps of each drawn chain, with the four settings of `langevin.sample`:
+    steps: int = 60                   # Langevin steps of each drawn chain, with the settings of `langevin.sample`:
     step_size: float = 10.0
     noise_scale: float = 0.005
     grad_clip: float | None = 0.03
     bounds: tuple = (-1.0, 1.0)
+    settle: float | None = None       # for sampling: training walks a few steps at a time
     capacity: int = 8192              # the replay buffer, as in `replay.ReplayBuffer`
     fresh: float = 0.05
-    last_fresh: float | None = None   # fresh moves there, by a constant factor a batch, over decay_steps; None keeps it
+    last_fresh: float | None = None   # fresh falls to it over decay_steps, as the life 1 / fresh grows steadily; None keeps it
     in_place: bool = False
     data_noise: float = 0.005         # standard deviation of the noise on the data
     alpha: float = 0.1                # weight of the mean of E^2
@@ -50,6 +51,9 @@ def _check_recipe(recipe: Recipe):
     least = {name: getattr(recipe, name) for name in ("noise_scale", "data_noise", "alpha")}
     if wrong := [f"{k}={v}" for k, v in above.items() if not v > 0] + [f"{k}={v}" for k, v in least.items() if not v >= 0]:
         raise ValueError(f"A recipe has {', '.join(above)} above 0 and {', '.join(least)} of 0 or more, got {', '.join(wrong)}.")
+    if not 0 <= recipe.fresh <= 1 or recipe.last_fresh is not None and not 0 < recipe.last_fresh <= recipe.fresh:
+        raise ValueError("A recipe has fresh from 0 to 1 and a last_fresh above 0 that is no larger, or None; "
+                         f"got fresh={recipe.fresh}, last_fresh={recipe.last_fresh}.")
     if not 0 <= recipe.averaging < 1 or recipe.capacity < recipe.batch_size or recipe.bounds is None:
         raise ValueError("A recipe has averaging from 0 to below 1, a capacity of at least one batch, and bounds; "
                          f"got averaging={recipe.averaging}, capacity={recipe.capacity}, batch_size={recipe.batch_size}, "
@@ -58,7 +62,7 @@ def _check_recipe(recipe: Recipe):
 
 def langevin_settings(recipe: Recipe) -> dict:
     "The keywords of `langevin.sample` that a recipe trains with."
-    return {name: getattr(recipe, name) for name in ("step_size", "noise_scale", "grad_clip", "bounds")}
+    return {name: getattr(recipe, name) for name in ("step_size", "noise_scale", "grad_clip", "bounds", "settle")}
 
 
 def fresh_at(recipe: Recipe, updates):
@@ -66,7 +70,7 @@ def fresh_at(recipe: Recipe, updates):
     if recipe.last_fresh is None or recipe.decay_steps is None:
         return recipe.fresh
     progress = tf.minimum(tf.cast(updates, tf.float32) / recipe.decay_steps, 1.0)
-    return recipe.fresh * (recipe.last_fresh / recipe.fresh) ** progress
+    return 1 / (1 / recipe.fresh + (1 / recipe.last_fresh - 1 / recipe.fresh) * progress)
 
 
 class Decay(keras.optimizers.schedules.LearningRateSchedule):
@@ -86,8 +90,8 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule):
 
 # %% ../nbs/06_contrastive_divergence.ipynb #26bc964a
 BOOK = Recipe()
-STABLE = Recipe(steps=10, noise_scale=0.05, data_noise=0.06, last_fresh=0.01, learning_rate=4e-4, beta_1=0.0, clipnorm=0.1,
-                decay_steps=6000, averaging=0.999)
+STABLE = Recipe(steps=10, noise_scale=0.05, settle=200, fresh=0.2, last_fresh=0.03, in_place=True, data_noise=0.06,
+                learning_rate=8e-4, beta_1=0.0, clipnorm=0.1, decay_steps=5616, averaging=0.999)
 
 # %% ../nbs/06_contrastive_divergence.ipynb #20f91b08
 def contrastive_loss(energy_pos, energy_neg, alpha):
