@@ -60,7 +60,7 @@ def variants(tf):
         return lambda x: graph(x).numpy(), steps
 
     def whole(energy, x, key, start, stop, **kernel):
-        return langevin._loop(energy, x, key, start, stop, kernel)
+        return langevin._loop(energy, x, key, start, stop, None, kernel)
 
     def other_noise(draw):
         def run(energy, x, key, start, stop, **kernel):

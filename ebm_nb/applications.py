@@ -77,7 +77,9 @@ def strangers(x_test, seed: int = 0) -> dict:
 
 # %% ../nbs/10_applications.ipynb #fbdea244
 def _walk(energy, x, steps, seed, kernel):
-    "Langevin chains of an energy that differs from chain to chain, so that the batch may not be cut."
+    "Langevin chains of an energy that differs from chain to chain, so that the batch may not be cut; little noise stays in the result."
+    kernel = {"noise_scale": 0.005, **kernel}
+
     @tf.function(autograph=False)
     def run(x, key):
         step = lambda k, x: (k + 1, langevin_step(energy, x, fold(key, k), **kernel)[0])
@@ -89,7 +91,8 @@ def _walk(energy, x, steps, seed, kernel):
 def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel):
     """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged images.
 
-    damaged: (N, ...) within bounds. pull: 0 or more; 0 trusts the energy alone. kernel: keywords of `langevin.langevin_step`.
+    damaged: (N, ...) within bounds. pull: 0 or more; 0 trusts the energy alone.
+    kernel: keywords of `langevin.langevin_step`; noise_scale is 0.005 if not given.
     Raises ValueError for a pull below 0.
     """
     if not pull >= 0:
@@ -106,7 +109,8 @@ def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
     """Fill the unknown pixels of x by Langevin sampling from uniform noise; known pixels come back untouched.
 
     x: (N, ...) float array within bounds; its unknown pixels are never read. known: bool, of a shape that broadcasts to x.
-    kernel: keywords of `langevin.langevin_step`, with bounds. Raises ValueError for a mask of another type or shape.
+    kernel: keywords of `langevin.langevin_step`, with bounds; noise_scale is 0.005 if not given.
+    Raises ValueError for a mask of another type or shape.
     """
     known, x = np.asarray(known), np.asarray(x)
     if known.dtype != bool or np.broadcast_shapes(known.shape, x.shape) != x.shape:
