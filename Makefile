@@ -34,6 +34,7 @@ bench: .venv/installed-dev ## compare speeds with other implementations (15 minu
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/levers.py
 	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/startup.py
 
 clean: ## remove all that make has made, .venv too

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['STOPPED', 'Usage', 'app', 'TRAINING', 'ASKED', 'LAST_WORDS', 'WRITES', 'RecipeName', 'Out', 'Data', 'Kind', 'Seed',
-           'Epochs', 'Steps', 'Batch', 'Resume', 'Overwrite', 'Board', 'Weights', 'Target', 'Number', 'Walk', 'Page',
-           'GoOn', 'PORTION', 'Scores', 'Scored', 'DEMO', 'STEPS', 'MNIST', 'Commands', 'main', 'Table', 'train',
-           'sample', 'score', 'demo']
+           'Epochs', 'Steps', 'Batch', 'Resume', 'Overwrite', 'Devices', 'Board', 'Weights', 'Target', 'Number', 'Walk',
+           'Page', 'GoOn', 'PORTION', 'Scores', 'Scored', 'DEMO', 'STEPS', 'MNIST', 'Commands', 'main', 'Table',
+           'train', 'sample', 'score', 'demo']
 
 # %% ../nbs/91_cli.ipynb #2e7be70b
 import csv
@@ -237,13 +237,25 @@ def _table_task(table: Table, recipe: str):
     held = np.arange(len(x)) % 10 == 1
     return (x[~held], x[held]), Recipe(**TABLE, batch_size=min(128, int(sum(~held))))
 
-# %% ../nbs/91_cli.ipynb #0a0dfb30
-def _fit(images, recipe, out: Path, command: str, *, epochs, steps=None, seed=0, resume=False, overwrite=False, logs=(), table=None):
-    "Train in the folder out on a pair (x_train, x_test) of images, or of points from a table; returns the EnergyModel."
+# %% ../nbs/91_cli.ipynb #5ca1e0de
+def _model(build, recipe, seed: int, devices: int):
+    "A compiled model of the energy that build makes: a ShardedModel where there are several devices, or workers in TF_CONFIG."
     import keras
     from ebm_nb.contrastive_divergence import EnergyModel
+    from ebm_nb.scale import ShardedModel, make_strategy, worker
+    strategy = make_strategy(devices) if devices > 1 or worker()[1] > 1 else None   # before TensorFlow does anything else
+    keras.utils.set_random_seed(seed)
+    model = ShardedModel(build, recipe, seed, strategy=strategy) if strategy else EnergyModel(build(), recipe, seed=seed)
+    model.compile()
+    return model
+
+# %% ../nbs/91_cli.ipynb #0a0dfb30
+def _fit(images, recipe, out: Path, command: str, *, epochs, steps=None, seed=0, resume=False, overwrite=False, logs=(), table=None,
+         devices=1):
+    "Train in the folder out on a pair (x_train, x_test) of images, or of points from a table; returns the EnergyModel."
     from ebm_nb.energy import energy_cnn, energy_mlp
-    from ebm_nb.training import Stopped, train
+    from ebm_nb.scale import WorkerLost, train_on, worker
+    from ebm_nb.training import Stopped
     n, steps = len(images[0]), steps or len(images[0]) // recipe.batch_size
     if n < recipe.batch_size:
         raise ValueError(f"There are {n} training images, fewer than a batch of {recipe.batch_size}: add --batch-size {n}.")
@@ -251,16 +263,19 @@ def _fit(images, recipe, out: Path, command: str, *, epochs, steps=None, seed=0,
         recipe = replace(recipe, decay_steps=epochs * steps)
     config = {"command": command, "data_sha256": hashlib.sha256(images[0]).hexdigest(), "epochs": epochs, "steps_per_epoch": steps}
     config |= table.config if table else {}
-    _claim(out, {"recipe": asdict(recipe), "seed": seed, **config}, resume, overwrite)
-    keras.utils.set_random_seed(seed)
-    model = EnergyModel(energy_mlp(**table.config["energy"]) if table else energy_cnn(), recipe, seed=seed)
-    model.compile()
-    TRAINING.set()
+    build = (lambda: energy_mlp(**table.config["energy"])) if table else energy_cnn
+    model, (index, workers) = _model(build, recipe, seed, devices), worker()
+    if index == 0:
+        _claim(out, {"recipe": asdict(recipe), "seed": seed, **config}, resume, overwrite)
+    if workers == 1:                                    # one of several just ends: the others can't wait for it to save
+        TRAINING.set()
     try:
-        train(model, *images, out, epochs=epochs, steps_per_epoch=steps, resume=resume, config=config, callbacks=logs,
+        train_on(model, *images, out, epochs=epochs, steps_per_epoch=steps, resume=resume, config=config, callbacks=logs,
               stop=lambda: bool(ASKED), verbose=1 if sys.stdout.isatty() else 2)
     except Stopped as stopped:
         sys.exit(_say(stopped) or 128 + ASKED[0])
+    except WorkerLost as lost:
+        sys.exit(_say(lost) or 1)
     finally:
         TRAINING.clear()
     return model
@@ -276,6 +291,7 @@ Steps = Annotated[Optional[int], typer.Option(min=1, help="Batches in an epoch; 
 Batch = Annotated[Optional[int], typer.Option(min=1, help="Images in a batch; if not given, the recipe's.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Remove the training in the folder first.")]
+Devices = Annotated[Optional[int], typer.Option(min=1, help="GPUs that share a batch; without any the CPU is cut in so many, to try.")]
 Board = Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")]
 
 # %% ../nbs/91_cli.ipynb #5047e135
@@ -285,7 +301,8 @@ def _check(out: Path, resume: bool, overwrite: bool, tensorboard: bool):
         raise ValueError("--resume and --overwrite contradict each other: give one of them.")
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise ValueError("--tensorboard needs a package that is not installed: pip install tensorboard.")
-    _may_take(out, resume, overwrite)
+    if not os.environ.get("TF_CONFIG"):                 # of several workers the first may have begun the folder
+        _may_take(out, resume, overwrite)
 
 
 def _command(context: typer.Context) -> str:
@@ -298,7 +315,7 @@ def _command(context: typer.Context) -> str:
 @app.command()
 def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = RecipeName.stable, epochs: Epochs = 10,
           steps_per_epoch: Steps = None, batch_size: Batch = None, seed: Seed = 0,
-          resume: Resume = False, overwrite: Overwrite = False, tensorboard: Board = False):
+          devices: Devices = None, resume: Resume = False, overwrite: Overwrite = False, tensorboard: Board = False):
     """Train an energy on images, or on the rows of a table, by contrastive divergence.
 
     \b
@@ -309,6 +326,7 @@ def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = 
       ebm_nb train --data my_images.npz --out runs/mine
       ebm_nb train --data folder_of_images/ --out runs/mine
       ebm_nb train --data table.csv --out runs/table
+      ebm_nb train --data mnist --devices 4 --out runs/mnist
     """
     _check(out, resume, overwrite, tensorboard)
     _tensorflow()
@@ -319,7 +337,7 @@ def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = 
     chosen = replace(chosen, batch_size=batch_size or chosen.batch_size)
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
     _fit(pair, chosen, out, _command(context), epochs=epochs, steps=steps_per_epoch or (100 if table else None), seed=seed,
-         resume=resume, overwrite=overwrite, logs=logs, table=table)
+         resume=resume, overwrite=overwrite, logs=logs, table=table, devices=devices or 1)
     typer.echo(f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights {out}/ --out samples.{'csv' if table else 'png'}")
 
 # %% ../nbs/91_cli.ipynb #9756a63e

@@ -190,7 +190,7 @@ class Stopper(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.asked():
-            raise Stopped(f"stopped after {int(self.model.optimizer.iterations)} batches.")
+            raise Stopped(f"stopped after {int(self.model.optimizer.iterations.numpy())} batches.")
 
     def on_epoch_end(self, epoch, logs=None):
         self.on_train_batch_end(None)

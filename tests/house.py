@@ -30,7 +30,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom
     "evaluation": set(),
     "applications": {"langevin", "evaluation"},
     "log_z": {"boltzmann", "langevin"},
-    "scale": {"training"},
+    "scale": {"contrastive_divergence", "langevin", "replay", "training"},
     "plot": set(),
     "cli": EVERYTHING,
 }
