@@ -35,9 +35,9 @@ LEVERS = {
     "Adam beta_1 0.9": {"beta_1": 0.9},
     "gradient not clipped": {"clipnorm": None},
     "weights not averaged": {"averaging": 0.0},
-    "step does not settle": {"settle": None},
-    "1024 chains, no settling": {"capacity": 1024, "settle": None},
-    "the same, lives up to 167 draws": {"capacity": 1024, "settle": None, "last_fresh": 0.006},
+    "sampled as it is trained": {"sampling": None},
+    "1024 chains, sampled as trained": {"capacity": 1024, "sampling": None},
+    "the same, lives up to 167 draws": {"capacity": 1024, "sampling": None, "last_fresh": 0.006},
     "5 steps a batch": {"steps": 5},
     "alpha 0.01": {"alpha": 0.01},
 }

@@ -352,14 +352,14 @@ def _config(weights: str) -> dict:
 
 def _energy(weights: str):
     "The energy named on the command line, and the keywords of `langevin.sample` it was trained with where they are known."
-    from ebm_nb.contrastive_divergence import BOOK, Recipe, langevin_settings
+    from ebm_nb.contrastive_divergence import BOOK, Recipe, kernel, langevin_settings
     from ebm_nb.energy import load_energy, load_pretrained
     if weights in ("mnist", "digits"):
         return load_pretrained(weights), {}
     energy = load_energy(Path(weights))
     try:
         recipe = _config(weights).get("recipe")
-        known = {name: recipe[name] for name in langevin_settings(BOOK) if name in recipe} if recipe else {}
+        known = {name: recipe[name] for name in ("sampling", *kernel(BOOK)) if name in recipe} if recipe else {}
         return energy, langevin_settings(Recipe(**known)) if recipe else {}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{weights} holds no recipe that can be sampled with: mend config.json or train again.") from error
@@ -601,7 +601,7 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/91_cli.ipynb #8266adef
-DEMO = {"steps": 10, "noise_scale": 0.02, "data_noise": 0.06, "capacity": 1024, "in_place": True, "fresh": 0.05, "last_fresh": None,
+DEMO = {"steps": 10, "noise_scale": 0.02, "data_noise": 0.06, "capacity": 1024, "in_place": True, "fresh": 0.05, "last_fresh": None, "sampling": None,
         "learning_rate": 1e-3, "averaging": 0.99}
 STEPS = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
 

@@ -73,10 +73,10 @@ def fold(seed, number):
 
 
 def settled(step, settle, dtype, step_size, noise_scale, **rest):
-    "The keywords of `langevin_step` at a step: from `settle` on the step size falls as settle / step, at an unchanged temperature."
+    "The keywords of `langevin_step` at a step: from `settle` on the step size falls as (settle / step)^2, at an unchanged temperature."
     if settle is not None:
-        share = tf.minimum(tf.cast(settle, dtype) / tf.cast(step + 1, dtype), 1.0)
-        step_size, noise_scale = share * step_size, tf.sqrt(share) * noise_scale
+        root = tf.minimum(tf.cast(settle, dtype) / tf.cast(step + 1, dtype), 1.0)
+        step_size, noise_scale = root**2 * step_size, root * noise_scale
     return {"step_size": step_size, "noise_scale": noise_scale, **rest}
 
 
@@ -127,15 +127,15 @@ def _check_start(x0, bounds):
     return x
 
 # %% ../nbs/04_langevin.ipynb #827de8f4
-def sample(energy, x0, steps: int = 1000, *, step_size: float = 10.0, noise_scale: float = 0.05, grad_clip: float | None = 0.03,
-           bounds: tuple | None = (-1.0, 1.0), settle: float | None = 200, seed: int = 0, batch_size: int = 512,
+def sample(energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06, grad_clip: float | None = 0.03,
+           bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0, batch_size: int = 512,
            progress: bool = False):
     """Langevin samples of an energy, started at x0; an array or a tensor, like x0.
 
     energy: any callable x (B, ...) -> (B,) of TensorFlow operations: a Keras model, a function.
     x0: (B, ...) floating point, within bounds. steps: 1 or more. seed: a whole number; same seed, same bytes.
     step_size, noise_scale, grad_clip, bounds: as in `langevin_step`; the defaults are for images in [-1, 1]
-    and the shipped weights. settle: from this step on the step size falls as settle / step and the noise as its root; None keeps both.
+    and the shipped weights. settle: from this step on the step size falls as (settle / step)^2 and the noise as its root; None keeps both.
     batch_size: how many chains run at once. It bounds memory; another value draws other noise. progress: show a bar.
     Raises ValueError for a wrong argument. Warns when more than half of the gradient entries were clipped.
     """
@@ -179,8 +179,8 @@ def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
                       stacklevel=4)
 
 # %% ../nbs/04_langevin.ipynb #c5f0a7d2
-def sample_portions(energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 10.0, noise_scale: float = 0.05,
-                    grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 200, seed: int = 0,
+def sample_portions(energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 15.0, noise_scale: float = 0.06,
+                    grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
                     batch_size: int = 512, progress: bool = False):
     """What `sample` returns, as tensors (batch_size or fewer, ...), each as soon as it is finished.
 
@@ -269,8 +269,8 @@ def _kept(steps, keep):
     return kept
 
 
-def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: float = 10.0, noise_scale: float = 0.05,
-                      grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 200, seed: int = 0,
+def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: float = 15.0, noise_scale: float = 0.06,
+                      grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
                       progress: bool = False) -> Trajectory:
     """The way from x0 to a sample: kept steps, states, energies and gradient norms, as arrays.
 

@@ -267,8 +267,8 @@ def _walker(strategy, energy):
     return tf.function(lambda *args: strategy.run(walk, args), autograph=False)
 
 
-def sample_sharded(strategy, energy, x0, steps: int = 1000, *, step_size: float = 10.0, noise_scale: float = 0.05,
-                   grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 200, seed: int = 0,
+def sample_sharded(strategy, energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06,
+                   grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
                    batch_size: int = 512) -> np.ndarray:
     """`langevin.sample` on all replicas of a strategy: the same samples as with that batch size on one device.
 
