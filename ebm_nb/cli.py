@@ -601,8 +601,8 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/91_cli.ipynb #8266adef
-DEMO = {"steps": 10, "noise_scale": 0.02, "data_noise": 0.06, "capacity": 1024, "in_place": True, "fresh": 0.05, "last_fresh": None, "sampling": None,
-        "learning_rate": 1e-3, "averaging": 0.99}
+DEMO = {"steps": 10, "noise_scale": 0.02, "data_noise": 0.06, "capacity": 1024, "fresh": 0.05, "last_fresh": None,
+        "sampling": None, "learning_rate": 1e-3, "averaging": 0.99}
 STEPS = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
 
 
