@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AGAINST', 'Judge', 'load_judge', 'frechet_distance', 'kernel_distance', 'class_shares', 'entropy', 'precision_recall',
-           'coverage', 'nearest', 'ink', 'Reference', 'reference', 'evaluate', 'report_table', 'save_report']
+           'coverage', 'nearest', 'ink', 'Reference', 'reference', 'evaluate', 'report_table', 'save_report', 'compare']
 
 # %% ../nbs/09_evaluation.ipynb #723ec081
 import functools
@@ -274,3 +274,15 @@ def save_report(report: dict, path) -> Path:
     part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
     os.replace(part, path)
     return path
+
+# %% ../nbs/09_evaluation.ipynb #e51c8d70
+def compare(reports: dict, names=("frechet", "kernel", "precision", "recall", "coverage", "confidence", "copies")) -> str:
+    """Some figures of several reports as lines of text: one for each report, and one for the real images beside the last of them.
+
+    reports: row name to a report of `evaluate`; of equal counts, or they can't be compared.
+    """
+    rows = [(row, report, "samples") for row, report in reports.items()]
+    lines = [" " * 16 + "".join(f"{name:>11s}" for name in names)]
+    for row, report, whose in [*rows, ("real images", rows[-1][1], "real")]:
+        lines.append(f"{row:16s}" + "".join(f"{report['figures'][name][whose]:11.3f}" for name in names))
+    return "\n".join(lines)
