@@ -343,16 +343,17 @@ def training_curves(history, batches=None):
     return fig
 
 # %% ../nbs/90_plot.ipynb #5ad9cb6d
-def film(pictures, path, pause=0.5):
+def film(pictures, path, pause=0.5, shrink=2):
     """Write PNG files as a GIF that shows one after the other, each under its name, in 16 greys.
 
     pictures: paths, one or more, in order. path: ends in `.gif`. pause: seconds for each; five times as long for the last.
+    shrink: of that many pixels a side one is kept, as `image_grid` draws more than one for each of its images.
     Returns the path. Raises ValueError without a picture or for another ending.
     """
     pictures, path = list(map(Path, pictures)), Path(path)
     if not pictures or path.suffix.lower() != ".gif":
         raise ValueError(f"expected one picture or more and a path that ends in .gif, got {len(pictures)} and {path.name!r}.")
-    frames, part = list(map(_frame, pictures)), path.with_name(path.name + ".part")
+    frames, part = [_frame(picture, shrink) for picture in pictures], path.with_name(path.name + ".part")
     times = [int(1000 * pause)] * (len(frames) - 1) + [int(5000 * pause)]
     try:
         frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
@@ -362,10 +363,11 @@ def film(pictures, path, pause=0.5):
     return path
 
 
-def _frame(picture, head=14):
+def _frame(picture, shrink, head=14):
     with Image.open(picture) as image:
-        frame = Image.new("L", (image.width, image.height + head), 255)
-        frame.paste(image.convert("L"), (0, head))
+        small = image.convert("L").resize((image.width // shrink, image.height // shrink), Image.Resampling.NEAREST)
+    frame = Image.new("L", (small.width, small.height + head), 255)
+    frame.paste(small, (0, head))
     ImageDraw.Draw(frame).text((2, 1), picture.stem, fill=0)
     return frame.quantize(16)
 
