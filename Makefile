@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1|/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-demo: .venv/installed ## train on the embedded digits, write pictures to demo/ (under 5 minutes)
+demo: .venv/installed ## draw from the shipped weights, train on the embedded digits, write pictures to demo/ (under 5 minutes)
 	@$(BIN)/ebm_nb demo --out demo
 
 test: .venv/installed-dev ## house checks, then every cell of every chapter (under 20 minutes)

@@ -1,11 +1,14 @@
-"""Judge the published weights of the best-known tutorial of this recipe: `python benchmarks/peer.py`.
+"""Judge the published weights of the best-known tutorial of this recipe beside the shipped ones: `python benchmarks/peer.py`.
 
 The weights (University of Amsterdam, deep-learning tutorial 8, MIT licence) are an .npz in PyTorch's layout, at
 peers/uva_tutorial8_mnist.npz beside MNIST in the folder EBM_NB_DATA, or where --peer says. They are sampled by their own
-recipe, which is that of `ebm_nb.langevin.sample` by default, and written with their figures to benchmarks/peer.json.
+recipe, RECIPE, and their figures go to benchmarks/peer.json. The last table has the shipped weights too, from their report.json
+(tools/ship_weights.py), where that is of as many samples. `--table` prints it from the two files and samples nothing.
 """
 import argparse
+import json
 import os
+from importlib.resources import files
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -14,7 +17,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from ebm_nb.data import load_images  # noqa: E402
-from ebm_nb.evaluation import evaluate, load_judge, reference, report_table, save_report  # noqa: E402
+from ebm_nb.evaluation import compare, evaluate, load_judge, reference, report_table, save_report  # noqa: E402
 from ebm_nb.langevin import sample_trajectory  # noqa: E402
 from ebm_nb.plot import image_grid, save  # noqa: E402
 
@@ -48,11 +51,24 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("peer.json"))
     parser.add_argument("--pictures", action="store_true", help="draw 64 samples of each beside it")
+    parser.add_argument("--table", action="store_true", help="only print the table of what was measured before")
     return parser.parse_args()
+
+
+def table(path):
+    "The peer's reports and those of the shipped weights, where they are of as many samples, side by side."
+    peer = json.loads(path.read_text())["reports"]
+    shipped = json.loads((files("ebm_nb") / "weights/mnist/report.json").read_text())["reports"]
+    n = {report["counts"]["samples"] for report in peer.values()}
+    rows = {f"peer, {steps}": report for steps, report in peer.items()}
+    rows |= {f"shipped, {steps}": report for steps, report in shipped.items() if {report["counts"]["samples"]} == n}
+    return compare(rows)
 
 
 def main():
     args = arguments()
+    if args.table:
+        return print(table(args.out))
     if not args.peer.is_file():
         print(f"skipped: {FILE.name} is not there; name it with --peer, or its folder's parent in EBM_NB_DATA.")
         return
@@ -72,7 +88,7 @@ def main():
         if args.pictures:
             save(image_grid(samples[:64]), args.out.with_name(f"{args.out.stem}_{step}.png"))
     save_report({"peer": FILE.name, "recipe": RECIPE, "seed": args.seed, "reports": reports}, args.out)
-    print(f"\nwritten: {args.out}")
+    print(f"\n{table(args.out)}\n\nwritten: {args.out}")
 
 
 if __name__ == "__main__":

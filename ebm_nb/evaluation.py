@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['AGAINST', 'Judge', 'load_judge', 'frechet_distance', 'kernel_distance', 'class_shares', 'entropy', 'precision_recall',
-           'coverage', 'nearest', 'ink', 'Reference', 'reference', 'evaluate', 'report_table', 'save_report']
+           'coverage', 'nearest', 'ink', 'Reference', 'reference', 'check_counts', 'evaluate', 'report_table',
+           'save_report', 'compare']
 
 # %% ../nbs/09_evaluation.ipynb #723ec081
 import functools
@@ -227,9 +228,10 @@ AGAINST = {"frechet": "test", "kernel": "drawn", "kernel_error": "drawn", "preci
            "coverage": "drawn", "pixel_distance": "train", "feature_distance": "train", "copies": "train"}  # what a figure is compared with
 
 # %% ../nbs/09_evaluation.ipynb #b4581f3f
-def _count(samples, ref):
-    counts = {"samples": len(samples), "train": len(ref.train), "test": len(ref.test), "drawn": min(len(samples), len(ref.test))}
-    if not 64 <= len(samples) < len(ref.train) or len(ref.test) < 64:
+def check_counts(samples: int, train: int, test: int) -> dict:
+    "The counts of a report; ValueError where there are too few samples or images for one."
+    counts = {"samples": samples, "train": train, "test": test, "drawn": min(samples, test)}
+    if not 64 <= samples < train or test < 64:
         raise ValueError(f"expected 64 samples or more, more training images than samples and 64 test images or more, got {counts}.")
     return counts
 
@@ -248,7 +250,7 @@ def evaluate(samples, x_train, x_test, judge: Judge | None = None, seed: int = 0
     """
     judge, samples = judge or load_judge(), _check_images("samples", samples)
     ref = ref or reference(x_train, x_test, judge)
-    counts = _count(samples, ref)
+    counts = check_counts(len(samples), len(ref.train), len(ref.test))
     drawn = np.sort(np.random.default_rng(seed).choice(len(ref.train), len(samples), replace=False))
     ours, shares, near = _measure(samples, judge, ref, 0, seed)
     real, real_shares, real_near = _measure(ref.x_train[drawn], judge, ref, 1, seed)
@@ -274,3 +276,16 @@ def save_report(report: dict, path) -> Path:
     part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
     os.replace(part, path)
     return path
+
+# %% ../nbs/09_evaluation.ipynb #e51c8d70
+def compare(reports: dict, names=("frechet", "kernel", "precision", "recall", "coverage", "confidence", "copies")) -> str:
+    """Some figures of several reports as lines of text: one for each report, and one for the real images beside the last of them.
+
+    reports: row name to a report of `evaluate`; of equal counts, or they can't be compared.
+    """
+    rows = [(row, report, "samples") for row, report in reports.items()]
+    width = 1 + max(map(len, [*reports, "real images"]))
+    lines = [" " * width + "".join(f"{name:>11s}" for name in names)]
+    for row, report, whose in [*rows, ("real images", rows[-1][1], "real")]:
+        lines.append(f"{row:{width}s}" + "".join(f"{report['figures'][name][whose]:11.3f}" for name in names))
+    return "\n".join(lines)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PALETTE', 'DASHES', 'STYLE', 'PANELS', 'styled', 'Picture', 'figure', 'save', 'tile', 'image_grid', 'image_strip',
-           'curves', 'histograms', 'density_2d', 'points_on_energy', 'surface_path', 'training_curves', 'bars',
+           'curves', 'histograms', 'density_2d', 'points_on_energy', 'surface_path', 'training_curves', 'film', 'bars',
            'arrows', 'image_rows', 'report_figure', 'threshold_figure']
 
 # %% ../nbs/90_plot.ipynb #09422af0
@@ -16,6 +16,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
 
 # %% ../nbs/90_plot.ipynb #69ac8c20
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
@@ -301,7 +302,11 @@ PANELS = {
     "contrast": ("cdiv", "val_cdiv"),
     "energy": ("real", "fake", "noise", "val_real", "val_fake", "val_noise"),
     "regulariser": ("reg", "val_reg"),
-    "share": ("clipped", "saturated", "distinct"),
+    "share": ("clipped", "saturated", "distinct", "frozen"),
+    "energy of noise": ("gap", "size"),
+    "gradient norm": ("grad_norm",),
+    "spread of chains": ("spread",),
+    "trouble": ("nonfinite", "failures"),
 }
 
 
@@ -325,14 +330,46 @@ def training_curves(history, batches=None):
     panels = {title: keys for title, keys in panels.items() if keys}
     if not panels:
         raise ValueError(f"expected at least one of {sum(PANELS.values(), ())} in the history, got {tuple(history)}.")
-    fig, axes = figure(2.6 * len(panels), 2.5, columns=len(panels), squeeze=False)
-    for ax, (title, keys) in zip(axes[0], panels.items()):
+    columns, rows = min(4, len(panels)), -(-len(panels) // 4)
+    fig, axes = figure(2.6 * columns, 2.5 * rows, rows, columns, squeeze=False)
+    for ax in axes.flat[len(panels):]:
+        ax.remove()
+    for ax, (title, keys) in zip(axes.flat, panels.items()):
         for i, key in enumerate(keys):
             _epochs(ax, key, history[key], batches.get(key), PALETTE[i], DASHES[i])
         ax.set(xlabel="epoch", ylabel=title)
         ax.legend()
     fig.alt = "Training curves by epoch: " + ", ".join(k for keys in panels.values() for k in keys) + "."
     return fig
+
+# %% ../nbs/90_plot.ipynb #5ad9cb6d
+def film(pictures, path, pause=0.5, shrink=2):
+    """Write PNG files as a GIF that shows one after the other, each under its name, in 16 greys.
+
+    pictures: paths, one or more, in order. path: ends in `.gif`. pause: seconds for each; five times as long for the last.
+    shrink: of that many pixels a side one is kept, as `image_grid` draws more than one for each of its images.
+    Returns the path. Raises ValueError without a picture or for another ending.
+    """
+    pictures, path = list(map(Path, pictures)), Path(path)
+    if not pictures or path.suffix.lower() != ".gif":
+        raise ValueError(f"expected one picture or more and a path that ends in .gif, got {len(pictures)} and {path.name!r}.")
+    frames, part = [_frame(picture, shrink) for picture in pictures], path.with_name(path.name + ".part")
+    times = [int(1000 * pause)] * (len(frames) - 1) + [int(5000 * pause)]
+    try:
+        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _frame(picture, shrink, head=14):
+    with Image.open(picture) as image:
+        small = image.convert("L").resize((image.width // shrink, image.height // shrink), Image.Resampling.NEAREST)
+    frame = Image.new("L", (small.width, small.height + head), 255)
+    frame.paste(small, (0, head))
+    ImageDraw.Draw(frame).text((2, 1), picture.stem, fill=0)
+    return frame.quantize(16)
 
 # %% ../nbs/90_plot.ipynb #36120720
 @styled

@@ -11,6 +11,7 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+from house import ROOT
 
 EBM_NB = Path(sys.executable).with_name("ebm_nb")
 SHORT = ["--data", "digits", "--epochs", "1", "--steps-per-epoch", "2"]
@@ -34,8 +35,9 @@ def trained(tmp_path_factory):
 
 def test_help(tmp_path):
     done = ebm_nb(tmp_path, "--help")
-    assert done.returncode == 0 and done.stderr == "" and all(name in done.stdout for name in ("demo", "train", "sample", "score"))
-    assert all("Example" in ebm_nb(tmp_path, name, "--help").stdout for name in ("demo", "train", "sample", "score"))
+    names = ("demo", "train", "sample", "score", "evaluate")
+    assert done.returncode == 0 and done.stderr == "" and all(name in done.stdout for name in names)
+    assert all("Example" in ebm_nb(tmp_path, name, "--help").stdout for name in names)
 
 
 def test_version(tmp_path):
@@ -47,6 +49,8 @@ def test_version(tmp_path):
     ["train", "--out", "used"], ["train", "--out", "used", "--overwrite"], ["train", "--out", "used/file"],
     ["train", "--out", "x", "--resume", "--overwrite"],
     ["sample", "-n", "0"], ["sample", "--steps", "-1"], ["sample", "--out", "x.gif"], ["sample", "--out", "used/file/x.png"],
+    ["evaluate", "-n", "10"], ["evaluate", "--data", "nowhere.npz"], ["evaluate", "--data", "digits", "--out", "used/file"],
+    ["train", "--out", "x", "--network", "deep"],
     ["demo", "--out", "used/file"], ["demo", "--seed", "x"],
 ], ids=" ".join)
 def test_refused_at_once(tmp_path, words):
@@ -167,3 +171,22 @@ def test_demo_twice(trained, tmp_path):
     assert FILES <= {path.name for path in (tmp_path / "demo").iterdir()} and all(name in done.stdout for name in FILES)
     assert (tmp_path / "demo/samples.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "demo/notes.txt").read_text() == "old" and "EBM_NB_DATA" in done.stdout
+
+
+def ship(*words):
+    "Run tools/ship_weights.py."
+    return subprocess.run([sys.executable, ROOT / "tools/ship_weights.py", *map(str, words)], text=True, capture_output=True)
+
+
+def test_ship_weights(trained, tmp_path):
+    "A finished training becomes a folder of shipped weights; an unfinished one leaves nothing."
+    done = ship(trained / "run", "digits", "--steps", 2, 5, "-n", 64, "--to", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "digits").iterdir()} == {"energy.weights.h5", "config.json", "history.csv", "report.json"}
+    config, report = (json.loads((tmp_path / f"digits/{name}.json").read_text()) for name in ("config", "report"))
+    assert report["sha256"] == config["sha256"] and report["reports"].keys() == {"2", "5"}
+    assert all(figure["real"] is not None for found in report["reports"].values() for figure in found["figures"].values())
+    copytree(trained / "run", tmp_path / "cut")
+    (tmp_path / "cut/history.csv").write_text("epoch,seconds\n")
+    done = ship(tmp_path / "cut", "mnist", "--to", tmp_path)
+    assert done.returncode == 2 and "0 of 1 epochs" in done.stderr and not (tmp_path / "mnist").exists()
