@@ -95,12 +95,12 @@ def pixels(canvas):
     return np.asarray(data, np.float32).reshape(-1, width, 4)[..., 0] / 127.5 - 1
 
 
-def until(happens, seconds=30, what="what was waited for"):
+def until(happens, seconds=60, what="what was waited for", every=0.05):
     "Poll until `happens()` is truthy and return it."
     end = time.monotonic() + seconds
     while not (value := happens()):
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(every)
     return value
 
 

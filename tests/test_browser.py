@@ -264,14 +264,14 @@ def looks(page, box, theme):
 def test_chapter_8_in_jupyterlab(browser, folder, lab):
     cut("08_trajectory", folder, extra=[WATCH, BUSY, "print('done')"])
     with running(browser, lab, "08_trajectory", width=1200, height=1000) as page:
-        until(lambda: (folder / "busy").exists() or finished(page), 480, "the run of all cells")
+        until(lambda: (folder / "busy").exists() or finished(page), 900, "the run of all cells", every=1)
         box = Box(page)
         box.all.locator("canvas").first.wait_for()
         page.wait_for_timeout(1500)
         move_everything(box, page)
         assert not (folder / "said.txt").read_text(), "the kernel was not busy after all"
         (folder / "go").touch()
-        until(lambda: finished(page), 120, "the end of the run")
+        until(lambda: finished(page), 300, "the end of the run")
         said = until(lambda: (folder / "said.txt").read_text(), 30, "news from the browser")
         assert "chain 3" in said and re.search(r"index \d+", said)
 
@@ -297,10 +297,10 @@ def test_laboratory(name, browser, folder, lab):
     cut(name, folder, upto="interact(")
     with running(browser, lab, name, width=1200) as page:
         box = page.locator(".widget-interact").last
-        box.wait_for(timeout=480_000)
+        until(lambda: box.count() or finished(page), 900, "the laboratory", every=1)
         picture = box.locator(".jp-OutputArea-output").last
         picture.wait_for()
-        until(lambda: finished(page), 120, "the end of the run")
+        until(lambda: finished(page), 300, "the end of the run")
         look = lambda: box.locator(".jp-OutputArea").last.evaluate(
             "e => [e.innerText, ...[...e.querySelectorAll('img')].map(i => i.src)].join()")
         before = look()
