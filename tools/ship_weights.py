@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import BOOK, langevin_settings  # noqa: E402
+from ebm_nb.contrastive_divergence import BOOK, Recipe, langevin_settings  # noqa: E402
 from ebm_nb.data import load_images  # noqa: E402
 from ebm_nb.energy import load_energy  # noqa: E402
 from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
@@ -48,7 +48,8 @@ def finished(folder):
         raise ValueError(f"{folder} holds {len(rows)} of {config['epochs']} epochs: let the training come to its end.")
     if (folder / "energy.weights.h5").stat().st_size > LIMIT:
         raise ValueError(f"{folder / 'energy.weights.h5'} is over {LIMIT:,} bytes: too large for the wheel.")
-    different = {name: config["recipe"][name] for name, value in DEFAULTS.items() if np.any(config["recipe"][name] != np.array(value))}
+    own = langevin_settings(Recipe(**config["recipe"]))
+    different = {name: own[name] for name, value in DEFAULTS.items() if np.any(np.array(own[name]) != np.array(value))}
     if different:
         print(f"The recipe's {different} differ from the defaults of `sample`, which the report uses: change the one or the other.")
     return config, rows
