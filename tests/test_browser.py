@@ -186,7 +186,10 @@ while not Path("go").exists():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("lab")
+    book = tmp_path_factory.mktemp("book")
+    (book / "benchmarks").symlink_to(ROOT / "benchmarks")  # chapters read what was measured from ../benchmarks
+    (book / "nbs").mkdir()
+    return book / "nbs"
 
 
 @pytest.fixture(scope="module")
