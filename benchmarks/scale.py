@@ -1,11 +1,9 @@
 """Throughput against replicas, and what a training costs as it grows: `python benchmarks/scale.py` writes scale.json (Linux).
 
-Each measurement is a training of a few updates; workers are processes, each kept to one thread on a core of its own. Core-seconds are what
-the operating system charges a process: they depend little on what else the machine does, seconds on the clock a lot.
+Each measurement is a training of a few updates in a process of its own; of workers each has one thread on a core of its own.
+Core-seconds are what the operating system charges a process: they depend little on what else the machine does, seconds a lot.
 """
 import argparse
-import ctypes
-import gc
 import json
 import os
 import socket
@@ -64,10 +62,6 @@ def measure(case):
     "Seconds and core-seconds of an update, the most MB above those at the start, and the seconds of an all-reduce."
     import keras
     import numpy as np
-    keras.backend.clear_session()
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)                                                # hand back what the last measurement has left
-    Path("/proc/self/clear_refs").write_text("5")                                   # and forget its highest mark
     before, marks = memory("VmRSS"), []
     x = np.random.default_rng(0).uniform(-1, 1, (case["images"], case["side"], case["side"], 1)).astype("float32")
     model, strategy = make(case)
@@ -78,51 +72,46 @@ def measure(case):
             "all-reduce": all_reduce(strategy, model.energy.trainable_variables)}
 
 
-def run(case):
-    "Measure a case with workers, in a process for each."
-    case = BASE | case
+def run(case, pin=False):
+    "Measure a case in a process for each worker; pin: each on one core, with one thread."
+    case = BASE | case | {"pin": pin}
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(case["workers"])]
     cluster = {"worker": [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]}
     for server in servers:
         server.close()
     task = lambda index: {"cluster": cluster, "task": {"type": "worker", "index": index}}
     command = [sys.executable, __file__, "--worker", json.dumps(case)]
-    started = [subprocess.Popen(["taskset", "-c", str(core), *command], env=os.environ | {"TF_CONFIG": json.dumps(task(core))}, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for core in range(case["workers"])]
+    started = [subprocess.Popen([*(["taskset", "-c", str(core)] if pin else []), *command], text=True, stdout=subprocess.PIPE,
+                                env=os.environ | {"TF_CONFIG": json.dumps(task(core))}, stderr=subprocess.DEVNULL)
+               for core in range(case["workers"])]
     found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
     return case | found[0] | {"core seconds": sum(row["core seconds"] for row in found)}
 
 
 def worker(case):
     import tensorflow as tf
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    if case["pin"]:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_intra_op_parallelism_threads(1)
     return measure(case)
-
-
-def here(case):
-    "Measure a case with devices, in this process."
-    from ebm_nb.scale import local_devices
-    local_devices(4)                                                                # before TensorFlow's first operation
-    return BASE | case | measure(BASE | case)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput; its cases take turns")
+    parser.add_argument("--parts", nargs="+", choices=["growth", "apart", "devices", "workers"], help="only these; others stay")
     parser.add_argument("--out", type=Path, default=HERE / "scale.json")
     args = parser.parse_args()
     if args.worker:
         return print(json.dumps(worker(args.worker)))
-    report = {"load before": os.getloadavg()[0], "cores": os.cpu_count()}
-    parts = {"growth": (here, GROWTH), "apart": (here, APART),
-             "devices": (here, DEVICES * args.rounds), "workers": (run, WORKERS * args.rounds)}
-    here({"updates": 1})                                                            # what is loaded at first use is no case's cost
-    for name, (how, cases) in parts.items():
+    report = json.loads(args.out.read_text()) if args.parts else {}
+    report |= {"load before": os.getloadavg()[0], "cores": os.cpu_count()}
+    parts = {"growth": GROWTH, "apart": APART, "devices": DEVICES * args.rounds, "workers": WORKERS * args.rounds}
+    for name in args.parts or parts:
         report[name] = []
-        for case in cases:
-            report[name].append(how(case))
+        for case in parts[name]:
+            report[name].append(run(case, pin=name == "workers"))
             print(name, case, {key: round(report[name][-1][key], 4) for key in ("seconds", "core seconds", "MB", "all-reduce")}, flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n")
 
