@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BOOK', 'STABLE', 'Recipe', 'langevin_settings', 'kernel', 'fresh_at', 'Decay', 'contrastive_loss', 'AveragedModel',
-           'averaged_weights', 'EnergyModel', 'check_data']
+           'averaged_weights', 'Total', 'EnergyModel', 'check_data']
 
 # %% ../nbs/06_contrastive_divergence.ipynb #a7611c2f
 import math
@@ -147,6 +147,21 @@ def averaged_weights(model: AveragedModel):
         for weight, value in zip(weights, latest):
             weight.assign(value)
 
+# %% ../nbs/06_contrastive_divergence.ipynb #6edbc5b3
+class Total(keras.metrics.Metric):
+    """A sum of other metrics' results, without a state of its own. results: functions without arguments.
+
+    TensorFlow rounds cdiv + reg of one batch in one of two ways, which changes after some hundred batches in a process;
+    the sum of the means does not depend on when a process began, so the history of a resumed training is the same to the last bit.
+    """
+
+    def __init__(self, name, *results):
+        super().__init__(name=name)
+        self.result = lambda: sum(result() for result in results)
+
+    def update_state(self, value):
+        pass
+
 # %% ../nbs/06_contrastive_divergence.ipynb #f5242313
 class EnergyModel(AveragedModel):
     """An energy, its replay buffer and its averaged weights, trained by persistent contrastive divergence.
@@ -168,7 +183,8 @@ class EnergyModel(AveragedModel):
         self.recipe, self.seed, self.shape = recipe, seed, shape
         self.buffer = buffer or ReplayBuffer(shape, recipe.capacity, recipe.fresh, recipe.in_place, recipe.bounds, integer_key(seed, 1))
         self.rate_scale = keras.Variable(1.0, trainable=False, name="rate_scale")
-        self.means = {name: keras.metrics.Mean(name) for name in ("loss", "reg", "cdiv", "real", "fake")}
+        self.means = {name: keras.metrics.Mean(name) for name in ("reg", "cdiv", "real", "fake")}
+        self.means = {"loss": Total("loss", *(self.means[name].result for name in ("cdiv", "reg"))), **self.means}
         self.built = True
 
     def compile(self, optimizer=None, **kwargs):
@@ -218,16 +234,17 @@ class EnergyModel(AveragedModel):
         real, fake = self.averaged(x), self.averaged(noise)
         return self.report(cdiv=tf.reduce_mean(real) - tf.reduce_mean(fake), real=real, fake=fake)
 
-    def fit(self, x, batch_size=None, epochs=1, steps_per_epoch=None, validation_data=None, **kwargs):
+    def fit(self, x, batch_size=None, epochs=1, steps_per_epoch=None, validation_data=None, start=None, **kwargs):
         """Keras' fit. x: images or points (N, ...) within the recipe's bounds, or a tf.data.Dataset of batches.
 
-        An array is shuffled anew in every pass, by seed and pass alone; training goes on where the last fit stopped.
+        An array is shuffled anew in every pass, by seed and pass alone; training goes on where the last fit stopped,
+        or after so many batches as `start` says.
         """
         if not isinstance(x, tf.data.Dataset):
             check_data(x, self.shape, self.recipe.bounds)
             batch_size = batch_size or self.recipe.batch_size
             steps_per_epoch = steps_per_epoch or max(1, len(x) // batch_size)
-            x = batches(x, batch_size, self.seed, start=int(self.optimizer.iterations.numpy()))
+            x = batches(x, batch_size, self.seed, start=int(self.optimizer.iterations.numpy()) if start is None else start)
         if validation_data is not None and not isinstance(validation_data, tf.data.Dataset):
             check_data(validation_data, self.shape, self.recipe.bounds)
             validation_data = tf.data.Dataset.from_tensor_slices(validation_data).batch(1000)

@@ -14,6 +14,7 @@ import warnings
 from importlib.resources import files
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -112,17 +113,30 @@ def save_energy(energy: keras.Model, folder, /, **config) -> Path:
 
     config: what else config.json should hold. "energy" in it is the network's architecture, read off an `energy_cnn`; for an
     `energy_mlp` give it, for example {"dim": 2, "units": [64, 64]}.
+    Raises OSError where they can't be written; what was there stays.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path, temporary = folder / "energy.weights.h5", folder / ".tmp.weights.h5"
-    energy.save_weights(temporary)
-    config = {"energy": architecture(energy), **config, "sha256": hashlib.sha256(temporary.read_bytes()).hexdigest()}
-    os.replace(temporary, path)
-    written = folder / ".config.json"
-    written.write_text(json.dumps(config, indent=2) + "\n")
-    os.replace(written, folder / "config.json")
+    path, temporary, written = folder / "energy.weights.h5", folder / ".tmp.weights.h5", folder / ".config.json"
+    try:
+        temporary.write_bytes(bytes(_size(energy) + 2**18))  # is there room? HDF5 on a full disk can end the process
+        energy.save_weights(temporary)
+        written.write_text(json.dumps({"energy": architecture(energy), **config, "sha256": _digest(temporary)}, indent=2) + "\n")
+        os.replace(temporary, path)                          # killed here, the configuration is found in .config.json
+        os.replace(written, folder / "config.json")
+    finally:
+        temporary.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
     return path
+
+
+def _size(energy: keras.Model) -> int:
+    return sum(weight.numpy().nbytes for weight in energy.weights)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 # %% ../nbs/03_energy.ipynb #5fa6c529
 def load_energy(path) -> keras.Model:
@@ -134,20 +148,28 @@ def load_energy(path) -> keras.Model:
     weights = path / "energy.weights.h5" if path.is_dir() else path
     if not weights.is_file():
         raise ValueError(f"There are no weights at {weights}: give the folder that `ebm_nb train --out` wrote, or a .weights.h5 file.")
-    config = _read_config(weights.parent / "config.json") if weights.name == "energy.weights.h5" else {}
-    if config.get("sha256", (digest := hashlib.sha256(weights.read_bytes()).hexdigest())) != digest:
-        raise ValueError(f"{weights} is damaged: its hash is not the one in config.json; copy or train it again.")
-    shape = config.get("energy", {})
-    energy = energy_mlp(**shape) if "dim" in shape else energy_cnn(**shape)
+    shape = (_config_of(weights) if weights.name == "energy.weights.h5" else {}).get("energy", {})
     try:
+        energy = energy_mlp(**_bounded_mlp(weights, **shape)) if "dim" in shape else energy_cnn(**_bounded_cnn(weights, **shape))
         with warnings.catch_warnings():
             warnings.simplefilter("error")          # Keras only warns where a layer finds no weights in the file
+            _check_unpacked(weights, 2 * _size(energy))
             energy.load_weights(weights)
     except Exception as error:                      # h5py and Keras raise OSError, KeyError or ValueError, of many lines
-        raise ValueError(f"{weights} does not hold the weights of this {energy.name}: it is damaged or of another network.") from error
+        raise ValueError(f"{weights} does not hold the weights of this network: it is damaged or of another network.") from error
     return energy
 
 
+def _config_of(weights: Path) -> dict:
+    "The configuration written for these very weights."
+    digest, config = _digest(weights), _read_config(weights.with_name("config.json"))
+    if config.get("sha256", digest) != digest:      # a process was killed between two renames, or the file is damaged
+        config = {"sha256": None, **_read_config(weights.with_name(".config.json"))}
+    if config.get("sha256", digest) != digest:
+        raise ValueError(f"{weights} is damaged: its hash is not the one in config.json; copy or train it again.")
+    return config
+
+# %% ../nbs/03_energy.ipynb #7d7ab22f
 def _read_config(path: Path) -> dict:
     if not path.is_file():
         return {}
@@ -157,8 +179,34 @@ def _read_config(path: Path) -> dict:
             return {**config, "energy": {"dim": int(config["energy"]["dim"]), "units": tuple(map(int, config["energy"]["units"]))}}
         energy = {name: config["energy"].get(name, value) for name, value in DEFAULTS.items()}
         return {**config, "energy": {**energy, "image_shape": tuple(energy["image_shape"])}}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is not a config.json of this package: expected a JSON object with an object \"energy\".") from error
+
+# %% ../nbs/03_energy.ipynb #94891c8b
+def _fits(weights: Path, numbers: int):
+    if not 4 * numbers <= weights.stat().st_size:
+        raise ValueError(f"a network of {numbers} numbers does not fit into the file")
+
+
+def _bounded_cnn(weights: Path, image_shape=(32, 32, 1), width=1, classes=1) -> dict:
+    "The arguments of `energy_cnn`, unless its largest kernels are larger than the file of weights."
+    height, breadth, channels = image_shape
+    _fits(weights, width * (400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes))
+    return {"image_shape": image_shape, "width": width, "classes": classes}
+
+
+def _bounded_mlp(weights: Path, dim, units) -> dict:
+    "The arguments of `energy_mlp`, unless its kernels are larger than the file of weights."
+    _fits(weights, sum(a * b for a, b in zip((dim, *units), units)))
+    return {"dim": dim, "units": units}
+
+
+def _check_unpacked(path: Path, limit: int):
+    sizes = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: sizes.append(item.nbytes if isinstance(item, h5py.Dataset) else 0))
+    if sum(sizes) > limit:
+        raise ValueError(f"arrays of {sum(sizes)} bytes, above the limit of {limit}")
 
 # %% ../nbs/03_energy.ipynb #ce92463e
 def load_pretrained(name: str = "mnist") -> keras.Model:

@@ -132,33 +132,41 @@ def loading(process):
     return "libtensorflow" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
-MOMENTS = {  # until when to wait before the signal is sent
-    "at its start": lambda process, run: listening(process),
-    "while it loads": lambda process, run: loading(process),
-    "before the first batch": lambda process, run: (run / "checkpoints").exists(),
-    "in the second epoch": lambda process, run: (run / "history.csv").exists(),
-}
-
-
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks for the moments in /proc")
-@pytest.mark.parametrize("moment, number", [(moment, number) for moment in MOMENTS for number in (signal.SIGINT, signal.SIGTERM)],
-                         ids=lambda value: getattr(value, "name", value))
-def test_stopped(tmp_path, moment, number):
-    "Ctrl-C and kill end a training with a word, whatever it is doing; the folder can be gone on with."
-    run, words = tmp_path / "run", ["train", "--data", "digits", "--steps-per-epoch", "3", "--epochs", "1000", "--out", "run"]
-    process = subprocess.Popen([EBM_NB, *words], cwd=tmp_path, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+@pytest.mark.parametrize("moment", [listening, loading])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_stopped_at_once(tmp_path, moment, number):
+    "Ctrl-C and kill end with a word a command that has nothing to save yet."
+    process = subprocess.Popen([EBM_NB, "train", "--data", "digits", "--out", "run"], cwd=tmp_path, text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a background job ignores it
     try:
-        while process.poll() is None and not MOMENTS[moment](process, run):
-            time.sleep(0.05)
+        while process.poll() is None and not moment(process):
+            time.sleep(0.01)
         process.send_signal(number)
         _, error = process.communicate(timeout=300)
     finally:
         process.kill()
-    assert process.returncode == 128 + number
-    assert re.fullmatch(r"ebm_nb: stopped\.\n" if not run.exists() else r"ebm_nb: stopped after \d+ batches\.\n", error)
-    if run.exists():
-        assert "add --resume" in ebm_nb(tmp_path, *words).stderr
+    assert (process.returncode, error) == (128 + number, "ebm_nb: stopped.\n") and not (tmp_path / "run").exists()
+
+
+MOMENTS = {"before the first batch": "run/checkpoints", "in the second epoch": "run/history.csv"}  # what is there by then
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_stopped_in_a_training(zygote, tmp_path, moment, number):
+    "It finishes its step, saves, says so, and can be gone on with."
+    words = ["train", "--data", "digits", "--batch-size", "16", "--steps-per-epoch", "3", "--epochs", "1000", "--out", "run"]
+    started = zygote.start(tmp_path, *words)
+    while not (tmp_path / MOMENTS[moment]).exists():
+        time.sleep(0.01)
+    os.kill(started[0], number)
+    done = zygote.wait(started)
+    assert done.returncode == 128 + number
+    assert re.fullmatch(r"ebm_nb: stopped after batch \d+, and saved\. Go on with --resume\.\n", done.stderr)
+    assert len(list((tmp_path / "run/checkpoints").glob("*.ckpt"))) in (1, 2)
+    assert "add --resume" in zygote.run(tmp_path, *words).stderr
 
 
 def test_demo_twice(trained, tmp_path):

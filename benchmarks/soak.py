@@ -1,0 +1,83 @@
+"""Train and sample for half an hour in one process: `python benchmarks/soak.py` writes soak.json and soak.png (Linux).
+
+It fails if resident memory still grows after a third of the time, if TensorFlow traces anew or if file handles are lost.
+"""
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from ebm_nb import langevin  # noqa: E402
+from ebm_nb.contrastive_divergence import STABLE, EnergyModel  # noqa: E402
+from ebm_nb.data import load_images  # noqa: E402
+from ebm_nb.energy import energy_cnn  # noqa: E402
+from ebm_nb.plot import curves, save  # noqa: E402
+from ebm_nb.training import Progress, load_checkpoint, save_checkpoint  # noqa: E402
+
+MOST_GROWTH = 1.0  # MB a minute after warm-up; a leak of one batch of images an update would be 50 times as much
+
+
+def held(model):
+    "What the process holds now: MB of memory, open files, graphs traced for training and for sampling."
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    kept = langevin._compiled(langevin.chain, model.averaged)
+    traces = model.train_function.experimental_get_tracing_count() + kept.experimental_get_tracing_count()
+    return {"MB": resident, "files": len(os.listdir("/proc/self/fd")), "traces": traces}
+
+
+def turn(model, images, folder, number):
+    "One turn: 20 updates, a checkpoint written and read, 64 samples."
+    model.fit(images, steps_per_epoch=20, verbose=0)
+    save_checkpoint(model, folder, Progress(seen=number))
+    load_checkpoint(model, folder)
+    model.sample(64, steps=20, seed=number)
+
+
+def soak(minutes):
+    keras.utils.set_random_seed(0)
+    model = EnergyModel(energy_cnn(), replace(STABLE, batch_size=32, capacity=512, decay_steps=None))
+    model.compile()
+    images, rows, start = load_images("digits")[0], [], time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        while not rows or rows[-1]["minutes"] < minutes:
+            turn(model, images, folder, len(rows))
+            rows.append({"minutes": (time.monotonic() - start) / 60, **held(model)})
+    return rows
+
+
+def verdict(rows):
+    "What is wrong, in words, and the growth in MB a minute over the last two thirds of the time."
+    late = [row for row in rows if row["minutes"] > rows[-1]["minutes"] / 3]
+    growth = np.polyfit([row["minutes"] for row in late], [row["MB"] for row in late], 1)[0]
+    wrong = {f"memory grows by {growth:.2f} MB a minute": growth > MOST_GROWTH}
+    for name in ("files", "traces"):
+        wrong[f"{name} went from {late[0][name]} to {late[-1][name]}"] = late[-1][name] > late[0][name]
+    return growth, [words for words, true in wrong.items() if true]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    args = parser.parse_args()
+    rows = soak(args.minutes)
+    growth, wrong = verdict(rows)
+    (HERE / "soak.json").write_text(json.dumps({"minutes": args.minutes, "MB a minute": growth, "rows": rows}) + "\n")
+    save(curves([row["minutes"] for row in rows], {"resident memory": [row["MB"] for row in rows]}, "minutes", "MB"), HERE / "soak.png")
+    last = rows[-1]
+    print(f"{len(rows)} turns in {last['minutes']:.1f} minutes: {last['MB']:.0f} MB, growing by {growth:.2f} MB a minute after warm-up; "
+          f"{last['files']} files open, {last['traces']} graphs traced.")
+    sys.exit("; ".join(wrong) or 0)
+
+
+if __name__ == "__main__":
+    main()
