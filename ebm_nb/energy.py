@@ -188,11 +188,11 @@ def _fits(weights: Path, numbers: int):
         raise ValueError(f"a network of {numbers} numbers does not fit into the file")
 
 
-def _bounded_cnn(weights: Path, image_shape=(32, 32, 1), width=1, classes=1) -> dict:
+def _bounded_cnn(weights: Path, image_shape=(32, 32, 1), width=1, classes=1, residual=False) -> dict:
     "The arguments of `energy_cnn`, unless its largest kernels are larger than the file of weights."
     height, breadth, channels = image_shape
     _fits(weights, width * (400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes))
-    return {"image_shape": image_shape, "width": width, "classes": classes}
+    return {"image_shape": image_shape, "width": width, "classes": classes, "residual": residual}
 
 
 def _bounded_mlp(weights: Path, dim, units) -> dict:
