@@ -152,8 +152,9 @@ def test_hostile_weights(tmp_path):
     from ebm_nb.energy import energy_cnn, load_energy
     energy_cnn().save_weights(tmp_path / "good.weights.h5")
     bomb = {"shape": (2**40,), "dtype": "float64", "compression": "gzip", "chunks": (1024,)}
-    for spoil in (lambda file: file.create_dataset("bomb", **bomb), link_elsewhere, lambda file: file.pop("layers/dense")):
-        path = tmp_path / "bad.weights.h5"
+    spoilt = (lambda file: file.create_dataset("bomb", **bomb), link_elsewhere, lambda file: file.pop("layers/dense"))
+    for number, spoil in enumerate(spoilt):
+        path = tmp_path / f"bad{number}.weights.h5"
         path.write_bytes((tmp_path / "good.weights.h5").read_bytes())
         with h5py.File(path, "a") as file:
             spoil(file)

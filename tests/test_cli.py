@@ -20,7 +20,7 @@ FILES = {"mnist_samples.png", "mnist_trajectory.png", "samples.png", "trajectory
 
 def ebm_nb(folder, *words):
     "Run the command in folder, where it finds no MNIST; its exit code, standard output and standard error."
-    env = {**os.environ, "KERAS_HOME": str(folder), "EBM_NB_DATA": ""}
+    env = {**os.environ, "KERAS_HOME": f"{folder}.keras", "EBM_NB_DATA": ""}
     return subprocess.run([EBM_NB, *map(str, words)], cwd=folder, env=env, text=True, capture_output=True)
 
 
