@@ -126,6 +126,19 @@ def _check_start(x0, bounds):
                          "rescale it or pass other bounds.")
     return x
 
+
+def _checked(x0, steps, batch_size, kernel):
+    "x0 and the kernel's numbers as tensors of one type, once all is fit for a walk of so many steps."
+    _check_count("steps", steps)
+    _check_count("batch_size", batch_size)
+    _check_number("step_size", kernel["step_size"])
+    _check_number("noise_scale", kernel["noise_scale"], above=False)
+    for name in ("grad_clip", "settle"):
+        if kernel[name] is not None:
+            _check_number(name, kernel[name])
+    x = _check_start(x0, kernel["bounds"])
+    return x, {name: value if value is None else tf.cast(value, x.dtype) for name, value in kernel.items()}
+
 # %% ../nbs/04_langevin.ipynb #827de8f4
 def sample(energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06, grad_clip: float | None = 0.03,
            bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0, batch_size: int = 512,
@@ -154,15 +167,7 @@ def _like(x0, x):
 def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
     "Yield (step, x) at each of stops (from 0 on) for each portion after the first `done`; warn if most of the gradient was clipped."
     steps, clipped = stops[-1], 0.0
-    _check_count("steps", steps)
-    _check_count("batch_size", batch_size)
-    _check_number("step_size", kernel["step_size"])
-    _check_number("noise_scale", kernel["noise_scale"], above=False)
-    for name in ("grad_clip", "settle"):
-        if kernel[name] is not None:
-            _check_number(name, kernel[name])
-    x = _check_start(x0, kernel["bounds"])
-    settings = {name: value if value is None else tf.cast(value, x.dtype) for name, value in kernel.items()}
+    x, settings = _checked(x0, steps, batch_size, kernel)
     run, gone = _compiled(chain, energy), min(done * batch_size, len(x))
     with tqdm(total=len(x), initial=gone, disable=not progress, desc="sampling", bar_format=BAR) as bar:
         for number in range(done, math.ceil(len(x) / batch_size)):

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from .contrastive_divergence import STABLE, EnergyModel, Recipe, check_data, langevin_settings
-from .langevin import _check_count, _check_number, _check_start, chain, fold, integer_key
+from .langevin import _checked, chain, fold, integer_key
 from .replay import ReplayBuffer, uniform
 from .training import train
 
@@ -275,15 +275,10 @@ def sample_sharded(strategy, energy, x0, steps: int = 1000, *, step_size: float 
     energy: made within `strategy.scope()`, or its weights travel to the other devices. x0: array (n, ...). batch_size: chains at a
     time on a replica; smaller where n is less than a batch for each. The rest as in `langevin.sample`, also what it raises.
     """
-    _check_count("steps", steps)
-    _check_count("batch_size", batch_size)
-    _check_number("step_size", step_size)
-    _check_number("noise_scale", noise_scale, above=False)
-    x0 = _check_start(x0, bounds).numpy()
-    replicas = strategy.num_replicas_in_sync
-    size = min(batch_size, -(-len(x0) // replicas))
     kernel = {"step_size": step_size, "noise_scale": noise_scale, "grad_clip": grad_clip, "bounds": bounds, "settle": settle}
-    kernel = {name: value if value is None else tf.cast(value, x0.dtype) for name, value in kernel.items()}
+    x0, kernel = _checked(x0, steps, batch_size, kernel)
+    x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
+    size = min(batch_size, -(-len(x0) // replicas))
     found = []
     for first in range(0, -(-len(x0) // size), replicas):
         number = lambda context: first + context.replica_id_in_sync_group

@@ -65,7 +65,7 @@ def vital_signs(model: EnergyModel, n: int = 64) -> dict:
     """
     recipe, buffer = model.recipe, model.buffer
     (low, high), clip = recipe.bounds, recipe.grad_clip or np.inf
-    x = buffer.peek(n)                     # of all ages: the buffer is written in order
+    x = buffer.peek(n)                     # any n will do: slots are drawn at random
     noise = np.random.default_rng(0).uniform(low, high, x.shape).astype("float32")
     energies, grad = (value.numpy() for value in energy_and_grad(model.energy, x))
     noise_energies, x, entries = model.energy(noise).numpy(), x.numpy(), np.abs(grad.reshape(len(grad), -1))
