@@ -111,7 +111,8 @@ def main():
         found = run(lever, seed, args, x_train, judge, real)
         save_report(settings | {"runs": [*read(args.out)["runs"], *found]}, args.out)
         for one in found:
-            tqdm.write(f"{one['lever']:32s} seed {seed}: " + ", ".join(f"{k} steps {v['frechet'] or np.nan:.1f}" for k, v in one["end"].items()))
+            distances = ", ".join(f"{step} steps {at['frechet'] or np.nan:.1f}" for step, at in one["end"].items())
+            tqdm.write(f"{one['lever']:32s} seed {seed}: {distances}")
 
 
 if __name__ == "__main__":

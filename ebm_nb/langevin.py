@@ -176,7 +176,7 @@ def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
             for start, stop in zip(stops, stops[1:]):
                 state, share = run(state, key, tf.constant(start), tf.constant(stop), **settings)
                 clipped += float(share) * (stop - start) * len(state) / (steps * (len(x) - gone))
-                bar.update((stop - start) * len(state) / steps)
+                bar.update(min((stop - start) * len(state) / steps, len(x) - bar.n))   # of parts of a chain the sum is not exact
                 yield stop, state
     if clipped > 0.5:
         warnings.warn(f"{clipped:.0%} of the gradient entries were clipped at {kernel['grad_clip']:g}, so this is not Langevin sampling "
