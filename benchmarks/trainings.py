@@ -1,7 +1,8 @@
 """Judge trainings beside the shipped one: `python benchmarks/trainings.py runs/book runs/seed1 ...` writes trainings.json.
 
-Each folder was written by `ebm_nb train` on MNIST. Samples start from uniform noise and have the defaults of `sample`, but for a training
-with the recipe BOOK, whose own settings are used. The table has the shipped weights too, from their report.json.
+Each folder was written by `ebm_nb train` on MNIST and is named by recipe, epochs and seed. Samples start from uniform noise and have the
+defaults of `sample`, but for a training with the recipe BOOK, whose own settings are used. The table has the shipped weights too, from
+their report.json.
 """
 import argparse
 import json
@@ -39,10 +40,12 @@ def main():
     found = {}
     for folder in args.folders:
         config = json.loads((folder / "config.json").read_text())
-        settings = langevin_settings(BOOK if "--recipe book" in config["command"] else STABLE)
+        recipe = "book" if "--recipe book" in config["command"] else "stable"
+        settings = langevin_settings(BOOK if recipe == "book" else STABLE)
         walk = sample_trajectory(load_energy(folder), noise, steps[-1], keep=steps, seed=args.seed, progress=True, **settings)
         reports = [evaluate(x, x_train, x_test, judge, ref=ref) for x in walk.x]
-        found[folder.name] = {"command": config["command"], "settings": settings, "reports": dict(zip(map(str, walk.step), reports))}
+        found[f"{recipe}, {config['epochs']} epochs, seed {config['seed']}"] = {
+            "command": config["command"], "settings": settings, "reports": dict(zip(map(str, walk.step), reports))}
     save_report({"n": args.n, "seed": args.seed, "trainings": found}, args.out)
     shipped = json.loads((files("ebm_nb") / "weights/mnist/report.json").read_text())["reports"]
     rows = {f"{name}, {step}": report for name, one in found.items() for step, report in one["reports"].items()}
