@@ -220,7 +220,7 @@ class EnergyModel(AveragedModel):
         x_neg, _ = chain(self.energy, x_neg, chain_key, 0, self.recipe.steps, **kernel(self.recipe))
         self.buffer.write(slots, x_neg)
         with tf.GradientTape() as tape:
-            energy_pos, energy_neg = self.energy(x_pos, training=True), self.energy(x_neg, training=True)       # side by side
+            energy_pos, energy_neg = self.energy(x_pos, training=True), self.energy(x_neg, training=True)   # side by side
             loss, cdiv, reg = contrastive_loss(energy_pos, energy_neg, self.recipe.alpha)
         weights = self.energy.trainable_variables
         self.update(tape.gradient(loss, weights), weights)
