@@ -30,9 +30,15 @@ def redraw(index):
     return picture
 
 ipywidgets.interact(redraw, index=ipywidgets.IntSlider(0, 0, 119));
-""", "ipywidgets.interact(redraw, index=ipywidgets.Play(min=0, max=119, interval=80));"]
+""", "ipywidgets.interact(redraw, index=ipywidgets.Play(min=0, max=119, interval=80));", """
+import time
+from pathlib import Path
+Path("busy").touch()
+while not Path("go").exists():
+    time.sleep(0.1)
+"""]
 
-LATENCY = """async ([box, shown]) => {  // ms from a key on the slider to the first frame of the screen with another picture
+LATENCY = """async ([box, shown]) => {  // ms from a key on the slider to another picture in the page
     const handle = box.querySelector(".noUi-handle"), look = () => shown(box), times = [];
     for (let i = 0; i < 30; i++) {
         const before = look(), start = performance.now();
@@ -95,37 +101,50 @@ def timed(make):
     return {"MB": round(len(text) / 1e6, 3), "seconds to build": round(statistics.median(times), 2)}
 
 
-def summary(times):
-    return {"median ms": round(statistics.median(times), 1), "p95 ms": round(float(np.percentile(times, 95)), 1)}
+def measured(page, shown, hand, play):
+    "How soon a picture follows the slider of the box `hand`, and how often it changes while the box `play` plays."
+    run = lambda script, box: page.evaluate(f"box => ({script})([box, {shown}])", box.element_handle())
+    hand.locator(".noUi-handle").first.press("Home")
+    page.wait_for_timeout(1000)
+    times = run(LATENCY, hand)
+    play.locator(".widget-play button").first.click()
+    rate = run(RATE, play)
+    play.locator(".widget-play button").first.click()
+    page.wait_for_timeout(1000)
+    return {"slider to picture, median ms": round(statistics.median(times), 1), "p95 ms": round(float(np.percentile(times, 95)), 1),
+            "pictures a second": round(rate, 1)}
+
+
+def write_notebook(folder, walk):
+    np.savez(folder / "walk.npz", **walk)
+    cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.strip()}
+             for i, cell in enumerate(CELLS)]
+    kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+    (folder / "bench.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
 
 
 def in_jupyterlab(walk):
+    "The scrubber while the kernel is busy and when it is not, and a figure that is drawn anew for every step."
     import browser as b
 
     with tempfile.TemporaryDirectory() as name, b.chromium() as chromium:
         folder = Path(name)
-        np.savez(folder / "walk.npz", **walk)
-        cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.strip()}
-                 for i, cell in enumerate(CELLS)]
-        kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
-        (folder / "bench.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+        write_notebook(folder, walk)
         with b.jupyterlab(folder) as lab, b.running(chromium, lab, "bench", width=1200, height=1000) as page:
-            b.until(lambda: b.finished(page), 120, "the end of the run")
+            b.until((folder / "busy").exists, 120, "the start of the last cell")
             page.locator(".ebm-view canvas").first.wait_for()
             page.wait_for_timeout(2000)
-            ours, interact = page.locator(".ebm-scrubber-box").first, page.locator(".widget-interact")
-            redraw, play = interact.nth(0), interact.nth(1)
-            measure = lambda script, box, shown: page.evaluate(f"box => ({script})([box, {shown}])", box.element_handle())
-            latency = {"scrubber": summary(measure(LATENCY, ours, CANVAS)), "redraw in an Output": summary(measure(LATENCY, redraw, IMAGE))}
-            rate = {}
-            for title, box, shown in (("scrubber", ours, CANVAS), ("redraw in an Output", play, IMAGE)):
-                box.locator(".widget-play button").first.click()
-                rate[title] = round(measure(RATE, box, shown), 1)
-                box.locator(".widget-play button").first.click()
-    return {"slider to picture": latency, "pictures a second, playing": rate}
+            ours, redraw = page.locator(".ebm-scrubber-box").first, page.locator(".widget-interact")
+            busy = measured(page, CANVAS, ours, ours)
+            (folder / "go").touch()
+            b.until(lambda: b.finished(page), 120, "the end of the run")
+            return {"scrubber, kernel busy": busy, "scrubber": measured(page, CANVAS, ours, ours),
+                    "redraw in an Output": measured(page, IMAGE, redraw.nth(0), redraw.nth(1))}
 
 
 def main():
+    from run import cpu
+
     from ebm_nb.trajectory import fragment, payload, read
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,7 +156,7 @@ def main():
         frames = read(walk["x"], walk["energy"], spacing=spacing)
         return fragment(frames, payload(frames, spacing))
 
-    report = {"static, linear": timed(lambda: static("linear")), "static, log": timed(lambda: static("log")),
+    report = {"machine": cpu(), "static, linear": timed(lambda: static("linear")), "static, log": timed(lambda: static("log")),
               "to_jshtml": timed(lambda: jshtml(read(walk["x"], walk["energy"]))), **in_jupyterlab(walk)}
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
