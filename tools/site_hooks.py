@@ -19,3 +19,8 @@ def on_files(files, config):
     for path in sorted((ROOT / "ebm_nb").glob("[!_]*.py")):
         files.append(File.generated(config, f"api/{path.stem}.md", content=f"# ebm_nb.{path.stem}\n\n::: ebm_nb.{path.stem}\n"))
     return files
+
+
+def on_nav(nav, **kwargs):
+    for item in nav.items:
+        item.title = "API" if item.title == "Api" else item.title
