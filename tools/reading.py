@@ -42,10 +42,10 @@ def mathml(match):
     return f'<span class="formula" tabindex="0">{text}</span>' if block else text
 
 
-def image(output):
-    "The PNG of an output as an `img` with the description that its figure carries."
-    alt = output.metadata.get("image/png", {}).get("alt", "")
-    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{output.data["image/png"].strip()}">'
+def image(output, kind):
+    "The picture of an output as an `img` with the description that it carries."
+    alt = output.metadata.get(kind, {}).get("alt", "")
+    return f'<img alt="{escape(alt)}" src="data:{kind};base64,{output.data[kind].strip()}">'
 
 
 class Reading(Preprocessor):
@@ -67,8 +67,8 @@ class Reading(Preprocessor):
             return cell, resources
         cell.source = DIRECTIVE.sub("", cell.source)
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output.data = {"text/html": image(output)}
+            for kind in {"image/png", "image/gif"} & output.get("data", {}).keys():  # nbconvert shows no GIF
+                output.data = {"text/html": image(output, kind)}
         return cell, resources
 
 
