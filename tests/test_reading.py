@@ -47,7 +47,7 @@ def check_chapter(page):
     assert not silent, f"figures without a description: {silent}"
     assert not page.evaluate(UNSEEN)
     text = " ".join(page.locator("main .jp-OutputArea").all_inner_texts())
-    assert "model not found" not in text and "Loading widget" not in text
+    assert "model not found" not in text and "Loading widget" not in text and "<IPython" not in text
     prose = " ".join(page.locator(".jp-RenderedMarkdown p, .jp-RenderedMarkdown td, .jp-RenderedMarkdown li").all_inner_texts())
     assert "$" not in prose and "\\\\" not in prose, "a formula was left as LaTeX"
     assert not (lost := page.evaluate(UNTYPESET)), f"formulas without a size: {lost}"
