@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-BASE = {"replicas": 1, "workers": 1, "batch_size": 128, "steps": 10, "side": 32, "capacity": 8192, "images": 2000, "updates": 8}
+BASE = {"replicas": 1, "workers": 1, "batch_size": 128, "steps": 10, "side": 32, "capacity": 8192, "images": 2000, "updates": 20}
 DEVICES = [{"replicas": n} for n in (1, 2, 4)]
 WORKERS = [{"workers": 1}, {"workers": 2}, {"workers": 2, "batch_size": 256}]
 GROWTH = [{}, {"batch_size": 32}, {"batch_size": 256}, {"steps": 2}, {"steps": 30}, {"side": 16}, {"side": 64}, {"capacity": 1024},
-          {"capacity": 65536}, {"images": 30_000}]
+          {"capacity": 65536}, {"images": 30_000}, {"replicas": 2}, {"replicas": 4, "steps": 20}]
 APART = [{"batch_size": 64, "steps": 5, "side": 48, "capacity": 32768, "images": 10_000}, {"batch_size": 256, "steps": 4, "side": 16,
          "capacity": 4096, "images": 40_000}, {"replicas": 2, "steps": 20, "capacity": 16384}]                 # not used in any fit
 WARM = 4  # updates before the clock counts
@@ -53,7 +54,8 @@ def all_reduce(strategy, weights, calls=30):
     if strategy is None:
         return 0.0
     like = [tf.zeros(weight.shape) for weight in weights]
-    add = tf.function(lambda: strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("MEAN", like)[0][..., :1]))
+    mean = lambda: tf.distribute.get_replica_context().all_reduce("MEAN", like)[0][..., :1]
+    add = tf.function(lambda: strategy.run(mean), autograph=False)
     marks = [(add(), time.perf_counter())[1] for _ in range(calls)]
     return float(np.median(np.diff(marks[5:])))
 
@@ -81,11 +83,25 @@ def run(case, pin=False):
         server.close()
     task = lambda index: {"cluster": cluster, "task": {"type": "worker", "index": index}}
     command = [sys.executable, __file__, "--worker", json.dumps(case)]
+    said = [tempfile.TemporaryFile("w+") for _ in servers]
     started = [subprocess.Popen([*(["taskset", "-c", str(core)] if pin else []), *command], text=True, stdout=subprocess.PIPE,
-                                env=os.environ | {"TF_CONFIG": json.dumps(task(core))}, stderr=subprocess.DEVNULL)
+                                env=os.environ | {"TF_CONFIG": json.dumps(task(core))}, stderr=said[core])
                for core in range(case["workers"])]
-    found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
-    return case | found[0] | {"core seconds": sum(row["core seconds"] for row in found)}
+    try:
+        found = [answer(process, file) for process, file in zip(started, said)]
+    finally:
+        for process in started:
+            process.kill()
+    return case | found[0] | {"core seconds": sum(row["core seconds"] for row in found), "load": os.getloadavg()[0]}
+
+
+def answer(process, said):
+    "What a worker has measured; where it failed, its last words end this program."
+    lines = process.communicate()[0].splitlines()
+    if process.returncode or not lines:
+        said.seek(0)
+        sys.exit(f"A worker ended with exit code {process.returncode}:\n" + said.read()[-2000:])
+    return json.loads(lines[-1])
 
 
 def worker(case):
@@ -99,18 +115,18 @@ def worker(case):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help="of the throughput; its cases take turns")
+    parser.add_argument("--rounds", type=int, default=3, help="the cases of a part take turns")
     parser.add_argument("--parts", nargs="+", choices=["growth", "apart", "devices", "workers"], help="only these; others stay")
     parser.add_argument("--out", type=Path, default=HERE / "scale.json")
     args = parser.parse_args()
     if args.worker:
         return print(json.dumps(worker(args.worker)))
-    report = json.loads(args.out.read_text()) if args.parts else {}
-    report |= {"load before": os.getloadavg()[0], "cores": os.cpu_count()}
-    parts = {"growth": GROWTH, "apart": APART, "devices": DEVICES * args.rounds, "workers": WORKERS * args.rounds}
+    report = json.loads(args.out.read_text()) if args.parts and args.out.exists() else {}
+    report["cores"] = os.cpu_count()
+    parts = {"growth": GROWTH, "apart": APART, "devices": DEVICES, "workers": WORKERS}
     for name in args.parts or parts:
         report[name] = []
-        for case in parts[name]:
+        for case in parts[name] * args.rounds:
             report[name].append(run(case, pin=name == "workers"))
             print(name, case, {key: round(report[name][-1][key], 4) for key in ("seconds", "core seconds", "MB", "all-reduce")}, flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n")

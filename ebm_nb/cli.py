@@ -392,6 +392,14 @@ def _ranges(weights: str, energy):
         raise ValueError(f"The table in {weights} does not fit its energy: mend config.json or train again.") from error
 
 # %% ../nbs/91_cli.ipynb #a71e7b73
+def _dealt(weights: str, devices: int | None):
+    "(strategy, energy, keywords of `langevin.sample`): on several devices each gets a copy of the weights; on one there is no strategy."
+    from ebm_nb.scale import make_strategy
+    strategy = make_strategy(devices) if (devices or 1) > 1 else None               # before TensorFlow does anything else
+    with strategy.scope() if strategy else nullcontext():
+        return strategy, *_energy(weights)
+
+
 def _noise(shape: tuple, seed: int):
     "Uniform noise in [-1, 1] to start chains from."
     import numpy as np
@@ -450,8 +458,10 @@ def _page(walk, path: Path, chains: int = 10):
     Scrubber(first, frames=len(walk.step), spacing="log").save(path)
 
 
-def _check_page(path: Path, n: int):
+def _check_page(path: Path, n: int, devices: int | None):
     _writable(path, ".html")
+    if (devices or 1) > 1:
+        raise ValueError(f"--trajectory walks on one device: leave --devices {devices} or --trajectory out.")
     if n > 512:
         raise ValueError(f"--trajectory keeps every frame in memory: ask for 512 images or fewer, got -n {n}.")
 
@@ -515,16 +525,21 @@ def _joined(files: list, noise):
     return x
 
 # %% ../nbs/91_cli.ipynb #5d20f8ba
-def _sampled(energy, noise, steps: int, out: Path, resume: bool, **kernel):
+def _sampled(energy, noise, steps: int, out: Path, resume: bool, strategy=None, **kernel):
     "Samples from noise; where there are several portions, each is kept beside out as soon as it is finished."
-    from ebm_nb import langevin
+    import numpy as np
+    from ebm_nb import langevin, scale
+    if strategy and len(noise) <= PORTION * strategy.num_replicas_in_sync:              # a part for each is all there is to do
+        return scale.sample_sharded(strategy, energy, noise, steps, **kernel)
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in energy.get_weights())).hexdigest()
     asked = json.loads(json.dumps({"weights": weights, "n": len(noise), "steps": steps, **kernel}))
     files = _finished(out, resume, asked)
-    for x in langevin.sample_portions(energy, noise, steps, done=len(files), batch_size=PORTION, progress=True, **kernel):
+    settings = {"done": len(files), "batch_size": PORTION, **kernel}
+    for x in (scale.sharded_portions(strategy, energy, noise, steps, **settings) if strategy else
+              langevin.sample_portions(energy, noise, steps, progress=True, **settings)):
         if len(noise) <= PORTION:
             return x.numpy()
-        files = _keep(x.numpy(), files, out, asked)
+        files = _keep(np.asarray(x), files, out, asked)
     return _joined(files, noise)
 
 # %% ../nbs/91_cli.ipynb #84b6e1fd
@@ -547,7 +562,7 @@ def _check_kind(out: Path, table, trajectory=None):
 # %% ../nbs/91_cli.ipynb #e062f435
 @app.command()
 def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Number = 64, steps: Walk = 1000, seed: Seed = 0,
-           trajectory: Page = None, resume: GoOn = False):
+           trajectory: Page = None, devices: Devices = None, resume: GoOn = False):
     """Sample images, or rows of a table, from trained weights.
 
     \b
@@ -556,18 +571,20 @@ def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Num
       ebm_nb sample --weights runs/mnist/ -n 256 --out grid.png
       ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy
       ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --resume
+      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --devices 4
       ebm_nb sample --weights runs/table/ -n 200 --out samples.csv
       ebm_nb sample -n 10 --trajectory walk.html
     """
     _writable(out, ".png", ".npy", ".csv")
     _finished(out, resume)
     if trajectory:
-        _check_page(trajectory, n)
+        _check_page(trajectory, n, devices)
     _tensorflow()
-    energy, kernel = _energy(weights)
+    strategy, energy, kernel = _dealt(weights, devices)
     _check_kind(out, table := _ranges(weights, energy), trajectory)
     noise, kernel = _noise((n, *energy.input_shape[1:]), seed), {**kernel, "seed": seed}
-    x = _walked(energy, noise, steps, trajectory, **kernel) if trajectory else _sampled(energy, noise, steps, out, resume, **kernel)
+    x = (_walked(energy, noise, steps, trajectory, **kernel) if trajectory else
+         _sampled(energy, noise, steps, out, resume, strategy, **kernel))
     _write(x, out, table)
     if not trajectory:
         shutil.rmtree(_parts(out), ignore_errors=True)

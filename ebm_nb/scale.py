@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LOST', 'local_devices', 'worker', 'make_strategy', 'replica', 'gathered', 'Shard', 'ShardedBuffer', 'ShardedModel',
-           'sample_sharded', 'WorkerLost', 'other_workers', 'train_on']
+           'sharded_portions', 'sample_sharded', 'WorkerLost', 'other_workers', 'train_on']
 
 # %% ../nbs/13_scale.ipynb #9a81cba4
 import functools
@@ -267,25 +267,33 @@ def _walker(strategy, energy):
     return tf.function(lambda *args: strategy.run(walk, args), autograph=False)
 
 
-def sample_sharded(strategy, energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06,
-                   grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
-                   batch_size: int = 512) -> np.ndarray:
-    """`langevin.sample` on all replicas of a strategy: the same samples as with that batch size on one device.
+def sharded_portions(strategy, energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 15.0, noise_scale: float = 0.06,
+                     grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
+                     batch_size: int = 512):
+    """What `sample_sharded` returns, as arrays (batch_size or fewer, ...): as many at a time as there are replicas.
 
-    energy: made within `strategy.scope()`, or its weights travel to the other devices. x0: array (n, ...). batch_size: chains at a
-    time on a replica; smaller where n is less than a batch for each. The rest as in `langevin.sample`, also what it raises.
+    done: so many are left out, because an earlier run has finished them.
     """
     kernel = {"step_size": step_size, "noise_scale": noise_scale, "grad_clip": grad_clip, "bounds": bounds, "settle": settle}
     x0, kernel = _checked(x0, steps, batch_size, kernel)
     x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
     size = min(batch_size, -(-len(x0) // replicas))
-    found = []
-    for first in range(0, -(-len(x0) // size), replicas):
+    for first in range(done, -(-len(x0) // size), replicas):
         number = lambda context: first + context.replica_id_in_sync_group
         x = strategy.experimental_distribute_values_from_function(lambda c: tf.constant(x0[number(c) * size:(number(c) + 1) * size]))
         key = strategy.experimental_distribute_values_from_function(lambda c: integer_key(seed, int(number(c))))
-        found.append(_first(strategy, _walker(strategy, energy)(x, key, tf.constant(steps), kernel)))
-    return np.concatenate(found)
+        found = _first(strategy, _walker(strategy, energy)(x, key, tf.constant(steps), kernel))
+        yield from (found[i:i + size] for i in range(0, len(found), size))
+
+# %% ../nbs/13_scale.ipynb #8d952045
+def sample_sharded(strategy, energy, x0, steps: int = 1000, *, seed: int = 0, batch_size: int = 512, **kernel) -> np.ndarray:
+    """`langevin.sample` on all replicas of a strategy: the same samples as with that batch size on one device.
+
+    energy: made within `strategy.scope()`, or its weights travel to the other devices. x0: array (n, ...). batch_size: chains at a
+    time on a replica; smaller where n is less than a batch for each. kernel: step_size and the like; all of it, also what it raises,
+    as in `langevin.sample`.
+    """
+    return np.concatenate(list(sharded_portions(strategy, energy, x0, steps, seed=seed, batch_size=batch_size, **kernel)))
 
 # %% ../nbs/13_scale.ipynb #a6c3cc9b
 class WorkerLost(Exception):

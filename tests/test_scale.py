@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EBM_NB = Path(sys.executable).with_name("ebm_nb")
@@ -60,6 +61,19 @@ def test_more_devices_and_fewer(tmp_path):
         done = ebm_nb(tmp_path, *TRAIN, *words)
         assert (done.returncode, done.stderr) == (0, "")
     assert epochs(tmp_path) == [1, 2]
+
+
+def test_sampled_on_two_devices(tmp_path):
+    "Where there is a portion for each device, as on one; fewer chains are shared evenly, and drawn with other noise."
+    for words in (["-n", 1100, "--devices", 2, "--out", "two.npy"], ["-n", 1100, "--out", "one.npy"],
+                  ["-n", 6, "--devices", 2, "--out", "few.npy"]):
+        done = ebm_nb(tmp_path, "sample", "--steps", 1, *words)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "two.npy").read_bytes() == (tmp_path / "one.npy").read_bytes()
+    assert np.load(tmp_path / "few.npy", allow_pickle=False).shape == (6, 32, 32, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few.npy", "one.npy", "two.npy"]
+    done = ebm_nb(tmp_path, "sample", "--devices", 2, "--trajectory", "walk.html")
+    assert done.returncode == 2 and "leave --devices 2 or --trajectory out" in done.stderr
 
 
 def test_refused(tmp_path):
