@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,3 +24,11 @@ def test_chapter(path, results, record_property):
     record_property("seconds", seconds)
     if not passed:
         pytest.fail(output, pytrace=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", notebooks(ROOT), ids=lambda path: path.stem)
+def test_figures_repeat(path):
+    "In a new process each figure has the bytes that are stored: on the machine that stored them, or one that computes alike."
+    done = subprocess.run([sys.executable, ROOT / "tools/notebooks.py", "--check", path.stem], text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,7 @@
 """Run chapters again and store what they print: `python tools/notebooks.py [NAME...]`; no NAME means all.
 
 The same cells run as under nbdev_test; the others (`#| slow`, `#| eval: false`) keep the outputs they have.
-`--flags slow` runs the slow ones too.
+`--flags slow` runs the slow ones too. `--check` stores nothing and fails where a picture is not, byte for byte, the stored one.
 """
 import argparse
 import asyncio
@@ -76,11 +76,17 @@ def tidy(outputs):
     return [out for out in kept if out.output_type != "stream" or out.text.strip()]
 
 
-def run(path, timeout, force=()):
+def pictures(nb):
+    return {(cell.id, i): out.data["image/png"].strip() for cell in nb.cells for i, out in enumerate(cell.get("outputs", []))
+            if "image/png" in out.get("data", {})}
+
+
+def run(path, timeout, force=(), check=False):
+    "Run a notebook and store its outputs, or only check them; the cells whose pictures differ from the stored ones."
     nb = nbformat.read(path, as_version=4)
-    skip = skipped(path, force)
+    skip, before = skipped(path, force), pictures(nb)
     if skip is None:
-        return
+        return []
     for i in skip:
         nb.cells[i].metadata["tags"] = [SKIP]
     client = NotebookClient(nb, kernel_name="python3", timeout=timeout, record_timing=False,
@@ -90,7 +96,10 @@ def run(path, timeout, force=()):
     for i, cell in enumerate(nb.cells):
         if cell.cell_type == "code" and i not in skip:
             cell.outputs = tidy(cell.outputs)
-    write(path, json.loads(nbformat.writes(nb)))
+    after = pictures(nb)
+    if not check:
+        write(path, json.loads(nbformat.writes(nb)))
+    return sorted({key[0] for key in before | after if before.get(key) != after.get(key)})
 
 
 def write(path, nb):
@@ -113,6 +122,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as 04_langevin")
     parser.add_argument("--flags", default="", help="flags of cells to run that are normally left out")
+    parser.add_argument("--check", action="store_true", help="store nothing; fail where a picture differs from the stored one")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for one notebook")
     args = parser.parse_args()
     environment()
@@ -120,15 +130,16 @@ def main():
     paths = [nbs / f"{Path(name).stem}.ipynb" for name in args.names] or sorted(nbs.glob("[!_.]*.ipynb"))
     failed = 0
     for path in paths:
-        start, problem = time.time(), ""
+        start, problem, differing = time.time(), "", []
         try:
-            run(path, args.timeout, args.flags.split())
+            differing = run(path, args.timeout, args.flags.split(), args.check)
         except (CellExecutionError, DeadKernelError, FileNotFoundError) as error:
             problem = f"  FAILED, left as it was\n{error}"
         except TimeoutError:
             problem = f"  FAILED, left as it was: over {args.timeout} s"
-        print(f"{path.stem:28} {time.time() - start:6.1f} s{problem}", flush=True)
-        failed += bool(problem)
+        told = f"  other pictures than before: cells {', '.join(differing)}" if differing else ""
+        print(f"{path.stem:28} {time.time() - start:6.1f} s{told}{problem}", flush=True)
+        failed += bool(problem or (args.check and differing))
     sys.exit(bool(failed))
 
 
