@@ -38,11 +38,15 @@ class Counted(EnergyModel):
 
 
 def held(model):
-    "What the process holds now: MB of memory, open files, graphs traced for training and for sampling."
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """What the process holds now: MB of memory, open files, graphs traced for training and for sampling.
+
+    Resident memory has pages of program files, which the kernel drops and reads again as it likes; "MB" is without them.
+    """
+    kept = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    resident, program = (int(kept[name].split()[0]) / 1024 for name in ("VmRSS", "RssFile"))
     chains_traced = langevin._compiled(langevin.chain, model.averaged).experimental_get_tracing_count()
-    return {"MB": resident, "files": len(os.listdir("/proc/self/fd")), "updates traced": Counted.updates_traced,
-            "chains traced": chains_traced}
+    return {"MB": resident - program, "MB of program files": program, "files": len(os.listdir("/proc/self/fd")),
+            "updates traced": Counted.updates_traced, "chains traced": chains_traced}
 
 
 def turn(model, images, folder, number):
