@@ -86,6 +86,14 @@ def site(tmp_path_factory):
         yield url
 
 
+def search(page, word):
+    "How many answers there are. What is typed before the index has come is lost, so a reader types again."
+    page.locator(".md-search__input").fill("")
+    page.locator(".md-search__input").press_sequentially(word)
+    page.wait_for_timeout(2000)
+    return page.locator(".md-search-result__item").count()
+
+
 def test_site(browser, site):
     with opened(browser, f"{site}08_trajectory/", width=1300) as page:
         nav = page.locator(".md-sidebar--primary")
@@ -99,8 +107,7 @@ def test_site(browser, site):
         page.get_by_title("Switch to dark mode").click()
         until(lambda: page.locator("[data-md-color-scheme=slate]").count(), 5, "dark mode")
         shot(page, "site-dark")
-        page.locator(".md-search__input").fill("scrubber")
-        page.locator(".md-search-result__item").first.wait_for()
+        until(lambda: search(page, "scrubber"), 120, "an answer of the search")
         shot(page, "site-search")
         page.goto(f"{site}api/langevin/")
         assert page.get_by_text("grad_clip").count()
