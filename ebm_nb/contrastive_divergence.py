@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from .data import batches
-from .langevin import chain, energy_and_grad, fold, integer_key, sample
+from .langevin import _check_bounds, _check_count, _check_number, chain, energy_and_grad, fold, integer_key, sample
 from .replay import ReplayBuffer, uniform
 
 # %% ../nbs/06_contrastive_divergence.ipynb #a01a7513
@@ -47,17 +47,24 @@ class Recipe:
 
 # %% ../nbs/06_contrastive_divergence.ipynb #c030826a
 def _check_recipe(recipe: Recipe):
-    above = {name: getattr(recipe, name) for name in ("batch_size", "steps", "step_size", "learning_rate")}
-    least = {name: getattr(recipe, name) for name in ("noise_scale", "data_noise", "alpha")}
-    if wrong := [f"{k}={v}" for k, v in above.items() if not v > 0] + [f"{k}={v}" for k, v in least.items() if not v >= 0]:
-        raise ValueError(f"A recipe has {', '.join(above)} above 0 and {', '.join(least)} of 0 or more, got {', '.join(wrong)}.")
-    if not 0 <= recipe.fresh <= 1 or recipe.last_fresh is not None and not 0 < recipe.last_fresh <= recipe.fresh:
+    of = lambda *names: {name: getattr(recipe, name) for name in names}
+    given = lambda *names: {name: value for name, value in of(*names).items() if value is not None}
+    for name, value in {**of("batch_size", "steps", "capacity"), **given("decay_steps")}.items():
+        _check_count(name, value)
+    for name, value in {**of("step_size", "learning_rate"), **given("grad_clip", "clipnorm", "last_fresh")}.items():
+        _check_number(name, value)
+    for name, value in of("noise_scale", "data_noise", "alpha", "fresh", "beta_1", "averaging").items():
+        _check_number(name, value, above=False)
+    _check_bounds(recipe.bounds)
+    if recipe.fresh > 1 or recipe.last_fresh is not None and recipe.last_fresh > recipe.fresh:
         raise ValueError("A recipe has fresh from 0 to 1 and a last_fresh above 0 that is no larger, or None; "
                          f"got fresh={recipe.fresh}, last_fresh={recipe.last_fresh}.")
-    if not 0 <= recipe.averaging < 1 or recipe.capacity < recipe.batch_size or recipe.bounds is None:
-        raise ValueError("A recipe has averaging from 0 to below 1, a capacity of at least one batch, and bounds; "
-                         f"got averaging={recipe.averaging}, capacity={recipe.capacity}, batch_size={recipe.batch_size}, "
-                         f"bounds={recipe.bounds}.")
+    if recipe.averaging >= 1 or recipe.beta_1 >= 1 or recipe.capacity < recipe.batch_size:
+        raise ValueError("A recipe has averaging and beta_1 from 0 to below 1 and a capacity of at least one batch; "
+                         f"got averaging={recipe.averaging}, beta_1={recipe.beta_1}, capacity={recipe.capacity}, "
+                         f"batch_size={recipe.batch_size}.")
+    if recipe.sampling is not None and not (isinstance(recipe.sampling, (tuple, list)) and len(recipe.sampling) == 3):
+        raise ValueError(f"A recipe's sampling is (step_size, noise_scale, settle) or None, got {recipe.sampling!r}.")
 
 
 def langevin_settings(recipe: Recipe) -> dict:
@@ -173,6 +180,8 @@ class EnergyModel(AveragedModel):
 
     def __init__(self, energy: keras.Model, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None,
                  buffer: ReplayBuffer | None = None):
+        if not isinstance(energy, keras.Model):
+            raise ValueError(f"energy must be a Keras model (B, ...) -> (B,), got {energy!r}.")
         if not isinstance(recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe such as BOOK or STABLE, got {recipe!r}.")
         if tf.distribute.has_strategy() and buffer is None:

@@ -9,6 +9,7 @@ __all__ = ['TAPS', 'DEFAULTS', 'energy_cnn', 'conv_5x5_halving', 'FirstConv2D', 
 # %% ../nbs/03_energy.ipynb #54950dea
 import hashlib
 import json
+import numbers
 import os
 import warnings
 from importlib.resources import files
@@ -80,8 +81,9 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     dim: number of coordinates. units: width of each hidden layer.
     Raises ValueError where dim or a width is below 1.
     """
-    if dim < 1 or not units or min(units) < 1:
-        raise ValueError(f"energy_mlp needs dim >= 1 and hidden layers of at least one unit, got dim={dim}, units={units}.")
+    whole = isinstance(units, (tuple, list)) and all(isinstance(width, numbers.Integral) and width >= 1 for width in (dim, *units))
+    if not whole or not units:
+        raise ValueError(f"energy_mlp needs dim >= 1 and hidden layers of at least one unit, got dim={dim!r}, units={units!r}.")
     x = inputs = keras.Input((dim,))
     for width in units:
         x = keras.layers.Dense(width, activation=swish)(x)

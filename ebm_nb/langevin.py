@@ -9,6 +9,7 @@ __all__ = ['SPLIT_FROM', 'BAR', 'energy_and_grad', 'langevin_step', 'chain', 'fo
 # %% ../nbs/04_langevin.ipynb #96b7350d
 import functools
 import math
+import numbers
 import warnings
 from typing import NamedTuple
 
@@ -102,13 +103,28 @@ def integer_key(seed: int, purpose: int = 0):
 
 # %% ../nbs/04_langevin.ipynb #4b764022
 def _check_number(name, value, above=True):
-    if not math.isfinite(value) or value < 0 or (above and value == 0):
-        raise ValueError(f"{name} must be a finite number {'above 0' if above else 'of 0 or more'}, got {value}.")
+    try:
+        fine = math.isfinite(value) and value >= 0 and not (above and value == 0)
+    except (TypeError, ValueError, OverflowError):                                  # no number at all
+        fine = False
+    if not fine:
+        raise ValueError(f"{name} must be a finite number {'above 0' if above else 'of 0 or more'}, got {value!r}.")
 
 
 def _check_count(name, value, least=1):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}.")
+
+
+def _check_bounds(bounds):
+    two = isinstance(bounds, (tuple, list)) and len(bounds) == 2 and all(isinstance(bound, numbers.Real) for bound in bounds)
+    if not (two and bounds[0] < bounds[1]):
+        raise ValueError(f"bounds must be (low, high) with low < high, or None, got {bounds!r}.")
+
+
+def _check_energy(energy):
+    if not callable(energy):
+        raise ValueError(f"energy must be a model or a function x (B, ...) -> (B,), got {energy!r}.")
 
 
 def _check_start(x0, bounds):
@@ -119,8 +135,8 @@ def _check_start(x0, bounds):
     low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("x0 holds NaN or infinite values: start every chain from finite numbers.")
-    if bounds is not None and not (len(bounds) == 2 and bounds[0] < bounds[1]):
-        raise ValueError(f"bounds must be (low, high) with low < high, or None, got {bounds}.")
+    if bounds is not None:
+        _check_bounds(bounds)
     if bounds is not None and (low < bounds[0] or high > bounds[1]):
         raise ValueError(f"x0 must lie within the bounds {tuple(bounds)}, got values from {low:.3g} to {high:.3g}: "
                          "rescale it or pass other bounds.")
@@ -167,6 +183,7 @@ def _like(x0, x):
 def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
     "Yield (step, x) at each of stops (from 0 on) for each portion after the first `done`; warn if most of the gradient was clipped."
     steps, clipped = stops[-1], 0.0
+    _check_energy(energy)
     x, settings = _checked(x0, steps, batch_size, kernel)
     run, gone = _compiled(chain, energy), min(done * batch_size, len(x))
     with tqdm(total=len(x), initial=gone, disable=not progress, desc="sampling", bar_format=BAR) as bar:
@@ -247,6 +264,7 @@ def sample_mala(energy, x0, steps: int = 1000, *, step_size: float, temperature:
     Arguments as in `sample`; step_size has no default because it depends on the energy: aim at an acceptance near 0.57.
     Raises ValueError for a wrong argument.
     """
+    _check_energy(energy)
     _check_count("steps", steps)
     _check_number("step_size", step_size)
     _check_number("temperature", temperature)
@@ -268,10 +286,10 @@ def _kept(steps, keep):
     if isinstance(keep, (int, np.integer)):
         _check_count("keep", keep, 2)
         return np.unique(np.linspace(0, steps, min(keep, steps + 1)).round().astype(int))
-    kept = np.unique(np.asarray(keep))
-    if kept.dtype.kind not in "iu" or not kept.size or kept[0] < 0 or kept[-1] > steps:
-        raise ValueError(f"keep must be a number of frames or a list of whole steps from 0 to {steps}, got {keep}.")
-    return kept
+    kept = np.asarray(keep)
+    if kept.dtype.kind not in "iu" or not kept.size or kept.min() < 0 or kept.max() > steps:
+        raise ValueError(f"keep must be a number of frames or a list of whole steps from 0 to {steps}, got {keep!r}.")
+    return np.unique(kept)
 
 
 def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: float = 15.0, noise_scale: float = 0.06,
@@ -283,7 +301,7 @@ def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: flo
     The rest as in `sample`, whose result with the same seed is the last state where x0 has at most 512 chains.
     """
     _check_count("steps", steps)
-    kept = _kept(steps, keep)
+    x0, kept = _check_start(x0, bounds), _kept(steps, keep)
     kernel = dict(step_size=step_size, noise_scale=noise_scale, grad_clip=grad_clip, bounds=bounds, settle=settle)
     stops = np.union1d([0, steps], kept).tolist()
     frames = [(x.numpy(), *(value.numpy() for value in _compiled(_look, energy)(x)))

@@ -6,6 +6,8 @@
 __all__ = ['uniform', 'ReplayBuffer']
 
 # %% ../nbs/05_replay.ipynb #66e536b4
+import numbers
+
 import keras
 import tensorflow as tf
 
@@ -24,8 +26,8 @@ class ReplayBuffer(keras.layers.Layer):
     """
 
     def __init__(self, shape, capacity=8192, fresh=0.05, in_place=False, bounds=(-1.0, 1.0), seed=(0, 0)):
-        if capacity < 1 or not 0 <= fresh <= 1:
-            raise ValueError(f"A buffer needs capacity >= 1 and fresh from 0 to 1, got capacity={capacity}, fresh={fresh}.")
+        if not (isinstance(capacity, numbers.Integral) and capacity >= 1 and isinstance(fresh, numbers.Real) and 0 <= fresh <= 1):
+            raise ValueError(f"A buffer needs a whole capacity >= 1 and fresh from 0 to 1, got capacity={capacity!r}, fresh={fresh!r}.")
         super().__init__(name="replay", dtype="float32")
         self.capacity, self.fresh, self.in_place, self.bounds = capacity, fresh, in_place, tuple(bounds)
         start = lambda shape, dtype: uniform(shape, seed, bounds)
