@@ -135,16 +135,18 @@ def _check_start(x0, bounds):
     low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("x0 holds NaN or infinite values: start every chain from finite numbers.")
-    if bounds is not None:
-        _check_bounds(bounds)
-    if bounds is not None and (low < bounds[0] or high > bounds[1]):
+    if bounds is None:
+        return x
+    _check_bounds(bounds)
+    if low < bounds[0] or high > bounds[1]:
         raise ValueError(f"x0 must lie within the bounds {tuple(bounds)}, got values from {low:.3g} to {high:.3g}: "
                          "rescale it or pass other bounds.")
     return x
 
 
-def _checked(x0, steps, batch_size, kernel):
+def _checked(energy, x0, steps, batch_size, kernel):
     "x0 and the kernel's numbers as tensors of one type, once all is fit for a walk of so many steps."
+    _check_energy(energy)
     _check_count("steps", steps)
     _check_count("batch_size", batch_size)
     _check_number("step_size", kernel["step_size"])
@@ -183,8 +185,7 @@ def _like(x0, x):
 def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
     "Yield (step, x) at each of stops (from 0 on) for each portion after the first `done`; warn if most of the gradient was clipped."
     steps, clipped = stops[-1], 0.0
-    _check_energy(energy)
-    x, settings = _checked(x0, steps, batch_size, kernel)
+    x, settings = _checked(energy, x0, steps, batch_size, kernel)
     run, gone = _compiled(chain, energy), min(done * batch_size, len(x))
     with tqdm(total=len(x), initial=gone, disable=not progress, desc="sampling", bar_format=BAR) as bar:
         for number in range(done, math.ceil(len(x) / batch_size)):

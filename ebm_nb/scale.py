@@ -275,7 +275,7 @@ def sharded_portions(strategy, energy, x0, steps: int = 1000, *, done: int = 0, 
     done: so many are left out, because an earlier run has finished them.
     """
     kernel = {"step_size": step_size, "noise_scale": noise_scale, "grad_clip": grad_clip, "bounds": bounds, "settle": settle}
-    x0, kernel = _checked(x0, steps, batch_size, kernel)
+    x0, kernel = _checked(energy, x0, steps, batch_size, kernel)
     x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
     size = min(batch_size, -(-len(x0) // replicas))
     for first in range(done, -(-len(x0) // size), replicas):
