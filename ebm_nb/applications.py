@@ -47,7 +47,7 @@ def font_letters(n: int, seed: int = 0) -> np.ndarray:
         pages.append(np.asarray(page, np.float32) / 127.5 - 1)
     return np.array(pages)[..., None]
 
-
+# %% ../nbs/10_applications.ipynb #b96f92f8
 def by_hand(images, seed: int = 0) -> np.ndarray:
     "Images (N, 32, 32, 1) in [-1, 1] bent by a smooth random field, sheared, and some of them thickened, as if written by hand."
     rng, rows = np.random.default_rng(seed), np.indices((32, 32)).astype(float)
@@ -87,7 +87,7 @@ def _walk(energy, x, steps, seed, kernel):
 
     return run(tf.convert_to_tensor(x), integer_key(seed)).numpy()
 
-
+# %% ../nbs/10_applications.ipynb #93e73779
 def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel):
     """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged images.
 

@@ -153,7 +153,7 @@ def _begun(folder: Path):
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{folder} is in use and holds no training of ebm_nb: choose another --out.") from error
 
-
+# %% ../nbs/91_cli.ipynb #07dbc615
 def _may_take(folder: Path, resume: bool, overwrite: bool):
     "What `_begun` returns, unless nobody said what should happen to a training that is there."
     begun = _begun(folder)
@@ -726,6 +726,6 @@ def demo(context: typer.Context, out: Annotated[Path, typer.Option(help="Folder 
     _page(_draw(model.averaged, out, "", seed, **langevin_settings(model.recipe)), out / "trajectory.html")
     typer.echo(f"   {out / 'trajectory.html'}: open it in a browser and drag the slider\n{MNIST}")
 
-
+# %% ../nbs/91_cli.ipynb #f0ea6f1f
 MNIST = """The real MNIST is not needed so far. `ebm_nb train --data mnist --out runs/mnist` downloads it (11 MB) and trains on it;
 without a network, put mnist.npz into a folder and name that folder in EBM_NB_DATA. After `make demo`, ebm_nb is in .venv/bin/."""

@@ -66,7 +66,7 @@ def _check_recipe(recipe: Recipe):
     if recipe.sampling is not None and not (isinstance(recipe.sampling, (tuple, list)) and len(recipe.sampling) == 3):
         raise ValueError(f"A recipe's sampling is (step_size, noise_scale, settle) or None, got {recipe.sampling!r}.")
 
-
+# %% ../nbs/06_contrastive_divergence.ipynb #8d8f590a
 def langevin_settings(recipe: Recipe) -> dict:
     "The keywords of `langevin.sample` for samples of a recipe's energy."
     step_size, noise_scale, settle = recipe.sampling or (recipe.step_size, recipe.noise_scale, None)
@@ -85,7 +85,7 @@ def fresh_at(recipe: Recipe, updates):
     progress = tf.minimum(tf.cast(updates, tf.float32) / recipe.decay_steps, 1.0)
     return 1 / (1 / recipe.fresh + (1 / recipe.last_fresh - 1 / recipe.fresh) * progress)
 
-
+# %% ../nbs/06_contrastive_divergence.ipynb #438e4613
 class Decay(keras.optimizers.schedules.LearningRateSchedule):
     "The recipe's learning rate, times a variable by which a training that went wrong can lower it."
 

@@ -131,7 +131,7 @@ def save_energy(energy: keras.Model, folder, /, **config) -> Path:
         written.unlink(missing_ok=True)
     return path
 
-
+# %% ../nbs/03_energy.ipynb #fa0ab23b
 def _size(energy: keras.Model) -> int:
     return sum(weight.numpy().nbytes for weight in energy.weights)
 
@@ -161,7 +161,7 @@ def load_energy(path) -> keras.Model:
         raise ValueError(f"{weights} does not hold the weights of this network: it is damaged or of another network.") from error
     return energy
 
-
+# %% ../nbs/03_energy.ipynb #9d70a63b
 def _config_of(weights: Path) -> dict:
     "The configuration written for these very weights."
     digest, config = _digest(weights), _read_config(weights.with_name("config.json"))

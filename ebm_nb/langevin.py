@@ -72,7 +72,7 @@ def fold(seed, number):
     "A new key from a key and a whole number."
     return tf.random.experimental.stateless_fold_in(seed, number)
 
-
+# %% ../nbs/04_langevin.ipynb #f1ab0a2c
 def settled(step, settle, dtype, step_size, noise_scale, **rest):
     "The keywords of `langevin_step` at a step: from `settle` on the step size falls as (settle / step)^2, at an unchanged temperature."
     if settle is not None:
@@ -121,7 +121,7 @@ def _check_bounds(bounds):
     if not (two and bounds[0] < bounds[1]):
         raise ValueError(f"bounds must be (low, high) with low < high, or None, got {bounds!r}.")
 
-
+# %% ../nbs/04_langevin.ipynb #f5292e5f
 def _check_energy(energy):
     if not callable(energy):
         raise ValueError(f"energy must be a model or a function x (B, ...) -> (B,), got {energy!r}.")
@@ -143,7 +143,7 @@ def _check_start(x0, bounds):
                          "rescale it or pass other bounds.")
     return x
 
-
+# %% ../nbs/04_langevin.ipynb #d32f1d5e
 def _checked(energy, x0, steps, batch_size, kernel):
     "x0 and the kernel's numbers as tensors of one type, once all is fit for a walk of so many steps."
     _check_energy(energy)
@@ -229,7 +229,7 @@ def _log_proposal(to, frm, grad, step_size, temperature):
     drift = to - frm + step_size * grad
     return -tf.reduce_sum(drift**2, axis=list(range(1, len(to.shape)))) / (4 * step_size * temperature)
 
-
+# %% ../nbs/04_langevin.ipynb #d288fa1e
 def mala_step(energy, state: MalaState, seed, *, step_size, temperature=1.0, bounds=None):
     """One Metropolis-adjusted Langevin step: returns the new state and the acceptance probabilities (B,).
 
@@ -292,7 +292,7 @@ def _kept(steps, keep):
         raise ValueError(f"keep must be a number of frames or a list of whole steps from 0 to {steps}, got {keep!r}.")
     return np.unique(kept)
 
-
+# %% ../nbs/04_langevin.ipynb #97693de9
 def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: float = 15.0, noise_scale: float = 0.06,
                       grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
                       progress: bool = False) -> Trajectory:

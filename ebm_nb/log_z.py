@@ -137,7 +137,7 @@ def _check_betas(betas):
         raise ValueError("expected betas as a number of steps, or as a rising array from exactly 0 to exactly 1.")
     return betas
 
-
+# %% ../nbs/11_log_z.ipynb #bc699561
 def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, step_size=None, kernel=mala_step,
         seed: int = 0) -> Annealed:
     """log Z of exp(-E/T) by annealed importance sampling from a prior.

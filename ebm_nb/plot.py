@@ -362,7 +362,7 @@ def film(pictures, path, pause=0.5, shrink=2):
         part.unlink(missing_ok=True)
     return path
 
-
+# %% ../nbs/90_plot.ipynb #b9e3c573
 def _frame(picture, shrink, head=14):
     with Image.open(picture) as image:
         small = image.convert("L").resize((image.width // shrink, image.height // shrink), Image.Resampling.NEAREST)
@@ -439,7 +439,7 @@ def _write_figures(ax, report):
     ax.axis("off")
     ax.text(0, 1, "\n".join(lines), family="DejaVu Sans Mono", fontsize=7, va="top", linespacing=1.3, transform=ax.transAxes)
 
-
+# %% ../nbs/90_plot.ipynb #ac11ff81
 @styled
 def report_figure(report, samples, x_train, name="samples"):
     """Draw a report of `ebm_nb.evaluation.evaluate` on one page.

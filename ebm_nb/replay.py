@@ -16,7 +16,7 @@ def uniform(shape, seed, bounds=(-1.0, 1.0)):
     "Uniform noise within bounds; shape: of the whole tensor. seed: int32 (2,)."
     return tf.random.stateless_uniform(shape, seed, *bounds)
 
-
+# %% ../nbs/05_replay.ipynb #1f2bdcf7
 class ReplayBuffer(keras.layers.Layer):
     """A fixed number of chains, all uniform noise at first.
 

@@ -165,7 +165,7 @@ class ShardedBuffer(keras.layers.Layer):
             shard.chains.assign(chains[number::self.replicas])
             shard.position.assign(position // self.replicas)
 
-
+# %% ../nbs/13_scale.ipynb #16518e4b
 def _check_parts(name, count, replicas):
     if count % replicas:
         raise ValueError(f"{name} must be a multiple of the {replicas} replicas, got {count}: {count // replicas * replicas} is one.")
@@ -246,7 +246,7 @@ def _equal_batches(x, replicas, most=1000):
 def _checksum(x):
     return 0 if isinstance(x, tf.data.Dataset) else zlib.crc32(np.ascontiguousarray(x))
 
-
+# %% ../nbs/13_scale.ipynb #6479a1cd
 def _agree(strategy, facts):
     "Raise ValueError, on every worker, unless all begin with the same numbers."
     if worker()[1] == 1:
@@ -266,7 +266,7 @@ def _walker(strategy, energy):
         return _join(x)
     return tf.function(lambda *args: strategy.run(walk, args), autograph=False)
 
-
+# %% ../nbs/13_scale.ipynb #059e01bf
 def sharded_portions(strategy, energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 15.0, noise_scale: float = 0.06,
                      grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
                      batch_size: int = 512):
@@ -315,7 +315,7 @@ def other_workers():
         raise WorkerLost(f"worker {worker()[0]} has lost another worker and stops: start all workers again with --resume, and they go on "
                          "from the last checkpoint.") from error
 
-
+# %% ../nbs/13_scale.ipynb #dd5155e1
 def train_on(model: EnergyModel, x_train, x_test, folder, *, resume: bool = False, verbose: int = 1, **settings) -> list:
     """`training.train` on one worker or many: only the chief writes to folder; to resume, all must be able to read it.
 

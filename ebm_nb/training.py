@@ -205,7 +205,7 @@ def _beside(path: Path):
     finally:
         temporary.unlink(missing_ok=True)
 
-
+# %% ../nbs/07_training.ipynb #9b894b53
 class Progress(NamedTuple):
     "How far a training is."
 
@@ -222,7 +222,7 @@ def _variables(model) -> list:
     buffer = {id(variable) for variable in model.buffer.variables}
     return [variable for variable in model.variables + model.optimizer.variables if id(variable) not in buffer]
 
-
+# %% ../nbs/07_training.ipynb #265ba4c5
 def _arrays(model) -> list:
     "And with the buffer, which may be spread over devices and knows how to be saved."
     chains = {}
@@ -320,7 +320,7 @@ class Position(keras.callbacks.Callback):
 class Stopped(Exception):
     "A training was asked to stop, and has saved where it was."
 
-
+# %% ../nbs/07_training.ipynb #0c50a425
 class Checkpoints(Position):
     """Checkpoints at the end of every epoch and inside it, so that a kill loses little and repeats nothing.
 
@@ -413,7 +413,7 @@ def train(model: EnergyModel, x_train, x_test, folder, *, epochs: int = 10, step
         reason = os.strerror(error.errno) if error.errno else error
         raise ValueError(f"Can't write to {folder} ({reason}): mend that and resume, or choose another folder.") from error
 
-
+# %% ../nbs/07_training.ipynb #f18f9d54
 def _monitor(model, begin: Progress) -> HealthMonitor:
     "A monitor that goes on where the one of an earlier process was killed."
     monitor = HealthMonitor()
