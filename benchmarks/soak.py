@@ -24,7 +24,7 @@ from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.plot import curves, save  # noqa: E402
 from ebm_nb.training import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 
-MOST_GROWTH = 1.0  # MB a minute after warm-up; a leak of one batch of images an update would be 50 times as much
+MOST_GROWTH = 0.25  # MB a minute after warm-up, 15 MB an hour; one small TensorFlow graph kept a turn is twice as much
 
 
 class Counted(EnergyModel):

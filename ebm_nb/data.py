@@ -271,5 +271,6 @@ def batches(x, batch_size=128, seed=0, start=0):
     def pick(rows):
         return tf.gather(data, rows)
 
-    rows = tf.data.Dataset.counter(first).map(order).rebatch(batch_size, drop_remainder=True)
+    passes = tf.data.Dataset.range(first, 2**63 - 1)  # Dataset.counter would keep a graph for ever, at every call
+    rows = passes.map(order).rebatch(batch_size, drop_remainder=True)
     return rows.map(pick).prefetch(tf.data.AUTOTUNE)
