@@ -19,23 +19,24 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import MinMaxScaler
 
-from .langevin import fold, integer_key, langevin_step
+from .checks import BOUNDS, FUNCTION, IMAGES, PATH, SEED, array, number, optional, several, shown, takes, tensor, whole
+from .langevin import STEP, _check_start, fold, integer_key, langevin_step
 
 # %% ../nbs/10_applications.ipynb #cc6e1b8e
+@takes(inside=array("(...)"), outside=array("(...)"))
 def auroc(inside, outside) -> float:
     """P[score of a stranger > score of one of us], ties counting half: 1 is perfect, 0.5 a coin.
 
     inside, outside: (N,), (M,) finite scores, higher meaning stranger, such as energies. Raises ValueError where one is empty.
     """
     inside, outside = np.ravel(inside), np.ravel(outside)
-    if not (inside.size and outside.size):
-        raise ValueError(f"expected scores on both sides, got {inside.size} and {outside.size}.")
     return float(roc_auc_score(np.repeat([0, 1], [inside.size, outside.size]), np.concatenate([inside, outside])))
 
 # %% ../nbs/10_applications.ipynb #b3e308c3
 LETTERS = "ABCDEFGHKMNPRTUVWXYacdefhkmnprtuvwxy"     # without I, J, L, O, Q, S, Z, b, g, i, j, l, o, q, s, z: they pass for digits
 
 
+@takes(n=whole(), seed=SEED)
 def font_letters(n: int, seed: int = 0) -> np.ndarray:
     "n letters drawn from the fonts of matplotlib, 22 pixels high: float32 (n, 32, 32, 1) in [-1, 1]."
     files = sorted((Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("DejaVu*.ttf"))
@@ -48,6 +49,7 @@ def font_letters(n: int, seed: int = 0) -> np.ndarray:
     return np.array(pages)[..., None]
 
 # %% ../nbs/10_applications.ipynb #b96f92f8
+@takes(images=IMAGES, seed=SEED)
 def by_hand(images, seed: int = 0) -> np.ndarray:
     "Images (N, 32, 32, 1) in [-1, 1] bent by a smooth random field, sheared, and some of them thickened, as if written by hand."
     rng, rows = np.random.default_rng(seed), np.indices((32, 32)).astype(float)
@@ -63,6 +65,7 @@ def by_hand(images, seed: int = 0) -> np.ndarray:
     return (2 * np.array(out, np.float32) - 1)[..., None]
 
 # %% ../nbs/10_applications.ipynb #820fcc06
+@takes(x_test=IMAGES, seed=SEED)
 def strangers(x_test, seed: int = 0) -> dict:
     """Sets of images that are no digits, or no longer: name to float32 (N, 32, 32, 1) in [-1, 1], as many as x_test.
 
@@ -88,6 +91,8 @@ def _walk(energy, x, steps, seed, kernel):
     return run(tf.convert_to_tensor(x), integer_key(seed)).numpy()
 
 # %% ../nbs/10_applications.ipynb #93e73779
+@takes(**{**STEP, "seed": SEED, "bounds": optional(BOUNDS)}, damaged=array("(N, d, ...)", "f"), pull=number(least=0),
+       steps=whole())
 def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel):
     """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged images.
 
@@ -95,9 +100,7 @@ def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0
     kernel: keywords of `langevin.langevin_step`; noise_scale is 0.005 if not given.
     Raises ValueError for a pull below 0.
     """
-    if not pull >= 0:
-        raise ValueError(f"expected a pull of 0 or more, got {pull}.")
-    target = tf.convert_to_tensor(damaged)
+    target = _check_start(damaged, kernel.get("bounds", (-1.0, 1.0)))
 
     def both(x):
         return energy(x) + pull / 2 * tf.reduce_sum((x - target) ** 2, axis=list(range(1, len(x.shape))))
@@ -105,6 +108,14 @@ def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0
     return _walk(both, damaged, steps, seed, kernel)
 
 # %% ../nbs/10_applications.ipynb #cf6df299
+def _spreads(shape, over):
+    try:
+        return np.broadcast_shapes(shape, over) == over
+    except ValueError:
+        return False
+
+
+@takes(**{**STEP, "x": tensor("(N, d, ...)"), "seed": SEED, "bounds": BOUNDS}, known=tensor("(...)", "b"), steps=whole())
 def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
     """Fill the unknown pixels of x by Langevin sampling from uniform noise; known pixels come back untouched.
 
@@ -113,26 +124,30 @@ def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
     Raises ValueError for a mask of another type or shape.
     """
     known, x = np.asarray(known), np.asarray(x)
-    if known.dtype != bool or np.broadcast_shapes(known.shape, x.shape) != x.shape:
+    if not _spreads(known.shape, x.shape):
         raise ValueError(f"expected known as True or False of a shape like {x.shape}, got {known.dtype} {known.shape}.")
     low, high = kernel.get("bounds", (-1.0, 1.0))
+    if not ((x >= low) & (x <= high) | ~known).all():
+        raise ValueError(f"known pixels of x must lie within the bounds {(low, high)}, got {shown(np.where(known, x, 0))}.")
     noise = np.random.default_rng(seed).uniform(low, high, x.shape).astype(x.dtype)
     held, start = tf.where(known, x, tf.zeros_like(x)), np.where(known, x, noise)
     filled = _walk(lambda x: energy(tf.where(known, held, x)), start, steps, seed, kernel)
     return np.where(known, x, filled)
 
 # %% ../nbs/10_applications.ipynb #cb92cb50
+@takes(energies=several(FUNCTION), weights=optional(array("(K,)")))
 def product(*energies, weights=None):
     """The energy sum_i w_i E_i(x), whose density is the product of all: x must please each.
 
     weights: one number for each energy; 1 each if not given. Raises ValueError where their counts differ.
     """
-    weights = [1.0] * len(energies) if weights is None else list(weights)
-    if not energies or len(weights) != len(energies):
+    weights = [1.0] * len(energies) if weights is None else np.asarray(weights, np.float32)
+    if len(weights) != len(energies):
         raise ValueError(f"expected one weight for each energy, got {len(energies)} energies and {len(weights)} weights.")
     return lambda x: tf.add_n([weight * energy(x) for weight, energy in zip(weights, energies)])
 
 
+@takes(energies=several(FUNCTION))
 def either(*energies):
     """The energy -log sum_i exp(-E_i(x)), whose density is the sum of all: x must please one of them.
 
@@ -141,6 +156,7 @@ def either(*energies):
     return lambda x: -tf.reduce_logsumexp(tf.stack([-energy(x) for energy in energies]), axis=0)
 
 # %% ../nbs/10_applications.ipynb #5ee89664
+@takes(folder=PATH)
 def image_files(folder) -> list:
     "Paths of all .png and .jpg images of a folder, by name. Raises ValueError for a folder without any."
     files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
@@ -149,6 +165,7 @@ def image_files(folder) -> list:
     return files
 
 
+@takes(folder=PATH, side=whole())
 def read_folder(folder, side: int = 28) -> np.ndarray:
     """All `image_files` of a folder as grey uint8 (N, side, side), scaled to fit and centred.
 
@@ -169,6 +186,7 @@ def _grey(path, side):
     return np.asarray(page)
 
 # %% ../nbs/10_applications.ipynb #0a6f3e21
+@takes(energy=FUNCTION, x=tensor("(N, d, ...)", "fiu"), bounds=BOUNDS, batch_size=whole())
 def outlier_scores(energy, x, bounds: tuple = (-1.0, 1.0), batch_size: int = 1000) -> np.ndarray:
     """Energies (N,) of x (N, ...), infinite for whatever leaves the bounds: the higher, the stranger.
 
@@ -187,8 +205,11 @@ TABLE = {"steps": 20, "step_size": 0.002, "noise_scale": 0.004**0.5, "grad_clip"
          "alpha": 0.001, "learning_rate": 2e-3, "beta_1": 0.0, "decay_steps": 500, "averaging": 0.99}    # of a Recipe
 
 
+@takes(low=array("(d,)"), high=array("(d,)"))
 def scaler(low, high) -> MinMaxScaler:
     "scikit-learn's scaler of columns, from low and high (d,) to -0.8 and 0.8; `inverse_transform` goes back."
+    if np.shape(low) != np.shape(high) or not np.all(np.less_equal(low, high)):
+        raise ValueError(f"low must be at most high in every column, got {shown(low)} and {shown(high)}.")
     return MinMaxScaler((-0.8, 0.8)).fit(np.array([low, high], float))
 
 # %% ../nbs/10_applications.ipynb #5b8e17ac
@@ -208,6 +229,7 @@ def _number(word):
         return False
 
 # %% ../nbs/10_applications.ipynb #4f7e90d3
+@takes(path=PATH)
 def read_table(path) -> tuple:
     """The columns' names and the rows (N, d), float64, of a .csv file, with or without a line of names, or of a .npy file.
 

@@ -8,20 +8,15 @@ __all__ = ['probabilities', 'harmonic', 'double_well', 'Grid', 'grid', 'log_z', 
 
 # %% ../nbs/00_boltzmann.ipynb #d0433043
 import math
-import numbers
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from .checks import FUNCTION, SEED, array, instance, number, takes, tensor, whole
+
 # %% ../nbs/00_boltzmann.ipynb #bb849615
-def _positive(name, value):
-    if not (isinstance(value, numbers.Real) and math.isfinite(value) and value > 0):
-        raise ValueError(f"expected {name} as a finite number above 0, got {value!r}.")
-    return float(value)
-
-
 def _finite_energies(values):
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
@@ -31,6 +26,7 @@ def _finite_energies(values):
     return values
 
 # %% ../nbs/00_boltzmann.ipynb #940e8ab3
+@takes(energies=array("(N,)"), temperature=number(above=0))
 def probabilities(energies, temperature=1.0):
     """Boltzmann probabilities of discrete states: low energy means likely.
 
@@ -38,35 +34,32 @@ def probabilities(energies, temperature=1.0):
     Returns (N,) float64 that sum to 1. Raises ValueError for other shapes, NaN or infinity.
     Source: MacKay (2003), chapter 31.
     """
-    energies = _finite_energies(energies)
-    log_weights = -(energies - energies.min()) / _positive("temperature", temperature)
+    energies = np.asarray(energies, np.float64)
+    log_weights = -(energies - energies.min()) / temperature
     return np.exp(log_weights - logsumexp(log_weights))
 
 # %% ../nbs/00_boltzmann.ipynb #a7c2e663
 def _points(x):
-    x = tf.convert_to_tensor(x)
-    if not x.dtype.is_floating or x.shape.rank != 2:
-        raise ValueError(f"expected points as floats of shape (B, d), got {x.dtype.name} of shape {x.shape}.")
-    return tf.cast(x, tf.float32)
+    return tf.cast(tf.convert_to_tensor(x), tf.float32)
 
 
+@takes(x=tensor("(B, d)"), k=number(above=0))
 def harmonic(x, k=1.0):
     """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k around 0.
 
     x: points (B, d), computed in float32. k: stiffness, above 0. Returns (B,). Raises ValueError otherwise.
     """
-    return 0.5 * _positive("k", k) * tf.reduce_sum(_points(x) ** 2, axis=-1)
+    return 0.5 * k * tf.reduce_sum(_points(x) ** 2, axis=-1)
 
 # %% ../nbs/00_boltzmann.ipynb #fa6808fd
+@takes(x=tensor("(B, d)"), barrier=number(above=0), well=number(above=0), tilt=number())
 def double_well(x, barrier=3.0, well=1.5, tilt=0.0):
     """Energy with two wells at x1 = -well and +well, a barrier between them, and springs along other coordinates.
 
     x: points (B, d), computed in float32. barrier: height at x1 = 0, above 0. well: above 0, in units of x.
     tilt: energy per unit of x1, any finite number; above 0 it favours the left well. Returns (B,). Raises ValueError otherwise.
     """
-    x, barrier, well = _points(x), _positive("barrier", barrier), _positive("well", well)
-    if not math.isfinite(tilt):
-        raise ValueError(f"expected a finite tilt, got {tilt!r}.")
+    x = _points(x)
     first = x[:, 0]
     return barrier * ((first / well) ** 2 - 1) ** 2 + tilt * first + 0.5 * tf.reduce_sum(x[:, 1:] ** 2, axis=-1)
 
@@ -77,15 +70,15 @@ class Grid(NamedTuple):
     volume: float
 
 
+@takes(low=number(), high=number(), n=whole(), dim=whole())
 def grid(low, high, n, dim=1):
     """Cut the box [low, high]^dim into n^dim equal cells; the last coordinate runs fastest.
 
     low, high: finite, in units of x. n: cells along each side, at least 1. dim: at least 1. At most 10 million cells.
     Returns a Grid. Raises ValueError otherwise.
     """
-    whole = all(isinstance(i, numbers.Integral) and i >= 1 for i in (n, dim))
-    if not (whole and math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"expected finite low < high and whole n, dim of at least 1, got {low}, {high}, {n}, {dim}.")
+    if not low < high:
+        raise ValueError(f"low must be below high, got {low} and {high}.")
     if dim * math.log10(n) > 7:
         raise ValueError(f"expected at most 10 million cells, got {n}^{dim}: a grid is for one, two or three dimensions.")
     width = (high - low) / n
@@ -101,6 +94,7 @@ def _cell_energies(energy, grid):
     return _finite_energies(values)
 
 
+@takes(energy=FUNCTION, grid=instance(Grid), temperature=number(above=0))
 def log_z(energy, grid, temperature=1.0):
     """Logarithm of the partition function over the box of `grid`, by the midpoint rule.
 
@@ -108,9 +102,10 @@ def log_z(energy, grid, temperature=1.0):
     temperature: above 0. Returns a float. Raises ValueError for an energy of another shape, NaN or infinity.
     """
     energies = _cell_energies(energy, grid)
-    return float(logsumexp(-energies / _positive("temperature", temperature)) + math.log(grid.volume))
+    return float(logsumexp(-energies / temperature) + math.log(grid.volume))
 
 # %% ../nbs/00_boltzmann.ipynb #33302a21
+@takes(energy=FUNCTION, grid=instance(Grid), temperature=number(above=0))
 def density(energy, grid, temperature=1.0):
     """Probability density at the centres of the cells; times `grid.volume` it sums to 1.
 
@@ -119,38 +114,38 @@ def density(energy, grid, temperature=1.0):
     return probabilities(_cell_energies(energy, grid), temperature) / grid.volume
 
 # %% ../nbs/00_boltzmann.ipynb #bbbf1bea
+@takes(x=tensor("(B, d)"), means=array("(K, d)", "f"), scale=number(above=0))
 def mixture(x, means=((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0)), scale=0.6):
     """Energy whose density at T = 1 is a mixture of equal round Gaussians, -log sum_k exp(-|x - mean_k|^2 / (2 scale^2)).
 
     x: points (B, d), computed in float32. means: (K, d). scale: their standard deviation, above 0, in units of x.
     Returns (B,). Raises ValueError otherwise.
     """
-    x, means, scale = _points(x), _points(means), _positive("scale", scale)
+    x, means = _points(x), _points(means)
     if x.shape[1] != means.shape[1]:
         raise ValueError(f"expected means with {x.shape[1]} coordinates, as the points have, got {means.shape[1]}.")
     squares = tf.reduce_sum((x[:, None] - means) ** 2, axis=-1)  # (B, K)
     return -tf.reduce_logsumexp(-squares / (2 * scale**2), axis=-1)
 
 # %% ../nbs/00_boltzmann.ipynb #47723afe
+@takes(x=tensor("(B, d)"), radius=number(above=0), width=number(above=0))
 def ring(x, radius=2.0, width=0.3):
     """Energy of a ring, (|x| - radius)^2 / (2 width^2).
 
     x: points (B, d), computed in float32. radius, width: above 0, in units of x. Returns (B,). Raises ValueError otherwise.
     """
-    radius, width = _positive("radius", radius), _positive("width", width)
     r = tf.sqrt(tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12)  # the root alone has no gradient at 0
     return (r - radius) ** 2 / (2 * width**2)
 
 # %% ../nbs/00_boltzmann.ipynb #d95f52f3
+@takes(energy=FUNCTION, x=tensor("(B, ...)"), temperature=number(above=0))
 def score(energy, x, temperature=1.0):
     """Gradient of log p at x, which is -grad E(x) / T: towards more likely points.
 
     energy: callable, (B, ...) -> (B,). x: floats (B, ...). temperature: above 0. Returns a tensor like x.
     Raises ValueError for integers, or an energy of another shape. Source: Song and Kingma (2021), section 3.
     """
-    x, temperature = tf.convert_to_tensor(x), _positive("temperature", temperature)
-    if not x.dtype.is_floating:
-        raise ValueError(f"expected x as floats, got {x.dtype.name}: cast it first.")
+    x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
         energies = energy(x)
@@ -159,14 +154,13 @@ def score(energy, x, temperature=1.0):
     return -tape.gradient(energies, x) / temperature
 
 # %% ../nbs/00_boltzmann.ipynb #fc6de67e
+@takes(energy=FUNCTION, grid=instance(Grid), n=whole(), temperature=number(above=0), seed=SEED)
 def exact_samples(energy, grid, n, temperature=1.0, seed=0):
     """Draw n independent points: a cell by its probability, then a uniform place inside it.
 
-    energy, grid, temperature and errors as for `log_z`. n: at least 1. seed: an integer; the same seed gives the same points.
+    energy, grid, temperature and errors as for `log_z`. n: at least 1. seed: a whole number; the same seed gives the same points.
     Returns (n, d) float32. Exact up to the size of a cell h, which adds h^2 / 12 to each coordinate's variance.
     """
-    if not (isinstance(n, numbers.Integral) and n >= 1):
-        raise ValueError(f"expected n as an integer of at least 1, got {n!r}.")
     rng, dim = np.random.default_rng(seed), grid.points.shape[1]
     cells = rng.choice(len(grid.points), size=n, p=probabilities(_cell_energies(energy, grid), temperature))
     jitter = rng.uniform(-0.5, 0.5, (n, dim)) * grid.volume ** (1 / dim)

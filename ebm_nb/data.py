@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import io
 import math
-import numbers
 import os
 import urllib.request
 import warnings
@@ -22,16 +21,20 @@ import tensorflow as tf
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from .checks import SEED, TEXT, Kind, shown, takes, tensor, whole
+
 # %% ../nbs/01_data.ipynb #32124084
 GREY = (np.arange(256) / 127.5 - 1).astype(np.float32)  # a grey level's pixel
 
 
+@takes(name=TEXT)
 def to_images(x, name="images"):
     """Grey images as the book wants them: float32 (N, 32, 32, 1) in [-1, 1], 28 pixels framed with -1 to 32.
 
     x: (N, 28 or 32, 28 or 32[, 1]), N >= 1; uint8 from 0 to 255, or floats in [-1, 1]. name: used in messages.
     Raises ValueError for another shape, type or range; NaN is out of range.
     """
+    Kind("an array", lambda x: np.asarray(x) is not None)(name, x)          # NumPy refuses ragged lists
     x = np.asarray(x)
     shape = x.shape[:-1] if x.shape[3:] == (1,) else x.shape
     if len(shape) != 3 or not shape[0] or not {28, 32}.issuperset(shape[1:]):
@@ -216,7 +219,7 @@ def load_labels(source="auto"):
     source: "mnist", "digits" or "auto". Raises ValueError for another source or where MNIST is missing.
     """
     if not isinstance(source, str) or source not in ("mnist", "digits", "auto"):
-        raise ValueError(f'expected "mnist", "digits" or "auto", got {source!r}: labels of your own file are yours to read.')
+        raise ValueError(f'expected "mnist", "digits" or "auto", got {shown(source)}: labels of your own file are yours to read.')
     source = _auto(source)
     labels = _split(_digits()[1], 297) if source == "digits" else _mnist(("y_train", "y_test"))
     return tuple(np.asarray(y, np.int64) for y in labels)
@@ -234,11 +237,6 @@ def _pass_order(n, seed, epoch):
     key = tf.random.fold_in(tf.stack([seed, ORDER]), epoch, alg="philox")
     return tf.argsort(tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox"))
 
-# %% ../nbs/01_data.ipynb #cb5eb056
-def _whole(name, value, low):
-    if not isinstance(value, numbers.Integral) or not low <= value < 2**63:
-        raise ValueError(f"expected {name} as an integer from {low} to 2**63 - 1, got {value!r}.")
-
 # %% ../nbs/01_data.ipynb #dff207fd
 def _rows(x, batch_size):
     """x as an array that can be cut into batches, or ValueError."""
@@ -250,6 +248,7 @@ def _rows(x, batch_size):
     return x
 
 # %% ../nbs/01_data.ipynb #06cfa0bd
+@takes(x=tensor("(N, ...)", "biuf"), batch_size=whole(), seed=SEED, start=whole(0, 2**62 - 1))
 def batches(x, batch_size=128, seed=0, start=0):
     """An endless tf.data.Dataset of full batches (batch_size, ...) of x: one random order after the other, each row once a pass.
 
@@ -257,8 +256,6 @@ def batches(x, batch_size=128, seed=0, start=0):
     start: batches already seen; the stream goes on exactly there. Cost: a sort of N numbers a pass.
     Raises ValueError for other values, for NaN or infinity in x, and for fewer rows than a batch.
     """
-    for name, value, low in [("batch_size", batch_size, 1), ("seed", seed, 0), ("start", start, 0)]:
-        _whole(name, value, low)
     x = _rows(x, batch_size)
     n = len(x)
     first, offset = divmod(int(start) * int(batch_size), n)

@@ -9,7 +9,6 @@ __all__ = ['TAPS', 'DEFAULTS', 'energy_cnn', 'conv_5x5_halving', 'FirstConv2D', 
 # %% ../nbs/03_energy.ipynb #54950dea
 import hashlib
 import json
-import numbers
 import os
 import warnings
 from importlib.resources import files
@@ -20,9 +19,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .checks import FLAG, PATH, SHAPE, TEXT, choice, instance, several, takes, tensor, whole
 from .swish import swish
 
 # %% ../nbs/03_energy.ipynb #c3260ee9
+@takes(image_shape=SHAPE, width=whole(), classes=whole(), residual=FLAG)
 def energy_cnn(image_shape: tuple = (32, 32, 1), width: int = 1, classes: int = 1, residual: bool = False) -> keras.Model:
     """The convolutional energy of the book: images (B, *image_shape) to energies (B,).
 
@@ -33,12 +34,10 @@ def energy_cnn(image_shape: tuple = (32, 32, 1), width: int = 1, classes: int = 
     Raises ValueError where the shape cannot be halved four times.
     Source: Du and Mordatch 2019 (implicit generation), cut down to digits; He et al. 2016 for the residuals.
     """
-    if len(image_shape) != 3 or any(n < 16 or n % 16 for n in image_shape[:2]) or image_shape[2] < 1:
+    if len(image_shape) != 3 or any(n % 16 for n in image_shape[:2]):
         raise ValueError(f"image_shape must be (height, width, channels) with multiples of 16, such as (32, 32, 1), got {image_shape}.")
-    if not (isinstance(width, int) and isinstance(classes, int) and min(width, classes) >= 1):
-        raise ValueError(f"width and classes must be whole numbers of 1 or more, got {width} and {classes}.")
     x = inputs = keras.Input(image_shape)
-    x = FirstConv2D(16 * width, 5, strides=2, padding="same", activation=swish)(x)
+    x = FirstConv2D(16 * width, activation=swish)(x)
     for filters in (32, 64, 64):
         x = keras.layers.Conv2D(filters * width, 3, strides=2, padding="same", activation=swish)(x)
         x = _refined(x) if residual else x
@@ -54,11 +53,15 @@ TAPS = np.array([[[t == r + 1 - 2 * o for t in range(5)] for r in range(4)] for 
 # TAPS[o + 1, r, t] = 1: through tap t, pixel r of a block of 4 reaches output 2 * block + o
 
 
+@takes(x=tensor("(B, H, W, c)"), kernel=tensor("(5, 5, c, f)"))
 @tf.custom_gradient
 def conv_5x5_halving(x, kernel):
     "tf.nn.conv2d(x, kernel, 2, 'SAME') for a kernel (5, 5, c, f) and images of sides divisible by 4."
+    *_, channels, filters = kernel.shape
+    if x.shape[3] != channels or x.shape[1] % 4 or x.shape[2] % 4:
+        raise ValueError(f"x must have {channels} channels, as the kernel, and sides divisible by 4, got {tuple(x.shape)}.")
+
     def grad(upstream):
-        *_, channels, filters = kernel.shape
         blocks = tf.einsum("ort,psu,tucf->opfrsc", TAPS, TAPS, kernel)              # (4, 4, f, 4, 4, c)
         blocks = tf.reshape(blocks, (4, 4, filters, 16 * channels))
         in_x = tf.nn.depth_to_space(tf.nn.conv2d(upstream, blocks, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]), 4)
@@ -69,21 +72,23 @@ def conv_5x5_halving(x, kernel):
 
 
 class FirstConv2D(keras.layers.Conv2D):
-    "A 5 x 5 convolution of stride 2 whose gradient in the image is fast."
+    "A 5 x 5 convolution of stride 2 whose gradient in the image is fast; no other kernel, stride or padding."
+
+    @takes(filters=whole(), kernel_size=choice(5, (5, 5), [5, 5]), strides=choice(2, (2, 2), [2, 2]), padding=choice("same"))
+    def __init__(self, filters, kernel_size=5, strides=2, padding="same", **options):
+        super().__init__(filters, kernel_size, strides, padding, **options)
 
     def call(self, x):
         return self.activation(tf.nn.bias_add(conv_5x5_halving(x, tf.convert_to_tensor(self.kernel)), self.bias))
 
 # %% ../nbs/03_energy.ipynb #5e030d07
+@takes(dim=whole(), units=several(whole()))
 def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     """A multilayer perceptron with swish: points (B, dim) to energies (B,).
 
     dim: number of coordinates. units: width of each hidden layer.
     Raises ValueError where dim or a width is below 1.
     """
-    whole = isinstance(units, (tuple, list)) and all(isinstance(width, numbers.Integral) and width >= 1 for width in (dim, *units))
-    if not whole or not units:
-        raise ValueError(f"energy_mlp needs dim >= 1 and hidden layers of at least one unit, got dim={dim!r}, units={units!r}.")
     x = inputs = keras.Input((dim,))
     for width in units:
         x = keras.layers.Dense(width, activation=swish)(x)
@@ -96,6 +101,7 @@ def _refined(x):
     return keras.layers.add([x, conv(x)])
 
 # %% ../nbs/03_energy.ipynb #0518fa69
+@takes(energy=instance(keras.Model))
 def architecture(energy: keras.Model) -> dict:
     "The arguments other than the defaults with which `energy_cnn` makes such a network; {} for any other network."
     if energy.name != "energy_cnn":
@@ -110,6 +116,7 @@ def architecture(energy: keras.Model) -> dict:
 DEFAULTS = {"image_shape": (32, 32, 1), "width": 1, "classes": 1, "residual": False}
 
 # %% ../nbs/03_energy.ipynb #5e6f93b7
+@takes(energy=instance(keras.Model), folder=PATH)
 def save_energy(energy: keras.Model, folder, /, **config) -> Path:
     """Write energy.weights.h5 and config.json into folder; returns the path of the weights.
 
@@ -141,6 +148,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 # %% ../nbs/03_energy.ipynb #5fa6c529
+@takes(path=PATH)
 def load_energy(path) -> keras.Model:
     """The energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of `energy_cnn()`.
 
@@ -211,6 +219,7 @@ def _check_unpacked(path: Path, limit: int):
         raise ValueError(f"arrays of {sum(sizes)} bytes, above the limit of {limit}")
 
 # %% ../nbs/03_energy.ipynb #ce92463e
+@takes(name=TEXT)
 def load_pretrained(name: str = "mnist") -> keras.Model:
     """The energy trained on "mnist" or on the embedded "digits" that is shipped inside the package: (B, 32, 32, 1) to (B,).
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from .checks import FUNCTION, SEED, SHAPE, array, either, instance, number, optional, takes, whole
 from .langevin import MalaState, energy_and_grad, fold, integer_key, mala_step
 
 # %% ../nbs/11_log_z.ipynb #7d646401
@@ -29,25 +30,21 @@ def _total(x):
     return tf.reduce_sum(x, axis=list(range(1, len(x.shape))))
 
 
+@takes(shape=SHAPE, scale=number(above=0))
 def normal_prior(shape, scale: float = 1.0) -> Prior:
     "A normal around 0 with standard deviation scale in every coordinate, in units of x."
-    _check_above("scale", scale)
     constant = math.prod(shape) * math.log(scale * math.sqrt(2 * math.pi))
     return Prior(tuple(shape), lambda z: scale * z, lambda x: x / scale, lambda x: -_total((x / scale) ** 2) / 2 - constant)
 
 # %% ../nbs/11_log_z.ipynb #767b6459
+@takes(shape=SHAPE, low=number(), high=number())
 def box_prior(shape, low: float = -1.0, high: float = 1.0) -> Prior:
     "Uniform between low and high in every coordinate."
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(f"expected finite low < high, got {low} and {high}.")
+    if not low < high:
+        raise ValueError(f"low must be below high, got {low} and {high}.")
     log_volume, width = math.prod(shape) * math.log(high - low), high - low
     return Prior(tuple(shape), lambda z: low + width / 2 * (1 + tf.math.erf(z / math.sqrt(2))),
                  lambda x: tf.math.ndtri((x - low) / width), lambda x: tf.fill([tf.shape(x)[0]], -log_volume))
-
-
-def _check_above(name, value, least=0.0):
-    if not (math.isfinite(value) and value > least):
-        raise ValueError(f"expected {name} as a finite number above {least:g}, got {value}.")
 
 # %% ../nbs/11_log_z.ipynb #4d033699
 @functools.lru_cache(maxsize=8)
@@ -130,14 +127,16 @@ def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=
 
 # %% ../nbs/11_log_z.ipynb #a72462a0
 def _check_betas(betas):
-    if np.ndim(betas) == 0 and betas >= 1:
-        return np.linspace(0, 1, int(betas) + 1)
+    if np.ndim(betas) == 0:
+        return np.linspace(0, 1, betas + 1)
     betas = np.asarray(betas, np.float64)
-    if betas.ndim != 1 or len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) > 0).all():
+    if len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) > 0).all():
         raise ValueError("expected betas as a number of steps, or as a rising array from exactly 0 to exactly 1.")
     return betas
 
 # %% ../nbs/11_log_z.ipynb #bc699561
+@takes(energy=FUNCTION, prior=instance(Prior), n=whole(2), betas=either(whole(), array("(K,)")), temperature=number(above=0),
+       step_size=optional(either(number(above=0), array("(K,)", low=1e-12))), kernel=FUNCTION, seed=SEED)
 def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, step_size=None, kernel=mala_step,
         seed: int = 0) -> Annealed:
     """log Z of exp(-E/T) by annealed importance sampling from a prior.
@@ -148,7 +147,9 @@ def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, 
     Source: Neal 2001, section 2.
     """
     betas = _check_betas(betas)
-    _check_above("temperature", temperature), _check_above("n", n, 1), _check_kernel(kernel)
+    _check_kernel(kernel)
+    if np.ndim(step_size) and len(step_size) != len(betas) - 1:
+        raise ValueError(f"step_size must be one number for each of {len(betas) - 1} steps, got {len(step_size)}.")
     draw = lambda count, purpose: tf.random.stateless_normal((count, *prior.shape), integer_key(seed, purpose))
     run = lambda z, steps, purpose, rate: _anneal(energy, prior, z, betas, steps, temperature, kernel, integer_key(seed, purpose), rate)
     if step_size is None:
@@ -156,25 +157,27 @@ def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, 
     return run(draw(n, 2), np.broadcast_to(step_size, len(betas) - 1), 3, 0.0)
 
 # %% ../nbs/11_log_z.ipynb #74de9fab
+@takes(energy=FUNCTION, prior=instance(Prior), forward=instance(Annealed), temperature=number(above=0), kernel=FUNCTION, seed=SEED)
 def reverse_ais(energy, prior: Prior, x, forward: Annealed, temperature: float = 1.0, kernel=mala_step, seed: int = 0) -> Annealed:
     """log Z by annealing from samples x of p back to the prior, along the way and with the step sizes of a forward run.
 
     x: (n, *shape) exact samples of exp(-E/T)/Z, strictly inside of a box; long MALA chains come close.
     Raises ValueError for x that the prior cannot produce. Source: Grosse, Ghahramani and Adams 2015, section 3.
     """
-    _check_above("temperature", temperature), _check_kernel(kernel)
+    _check_kernel(kernel)
+    shape = ", ".join(map(str, ("n", *prior.shape)))
+    array(f"({shape})", "f")("x", x)
     z = prior.to_z(tf.convert_to_tensor(x))
-    if tuple(z.shape[1:]) != prior.shape or not np.isfinite(z).all():
-        raise ValueError(f"expected samples (n, *{prior.shape}), finite and strictly inside the prior's box, got {tuple(z.shape)}.")
+    if not np.isfinite(z).all():
+        raise ValueError("x must lie strictly inside the prior's box: some of it lies outside or on the edge.")
     return _anneal(energy, prior, z, forward.betas[::-1], forward.step_size[::-1], temperature, kernel, integer_key(seed, 4))
 
 
+@takes(forward=instance(Annealed), reverse=instance(Annealed), confidence=number(above=0, below=1))
 def interval(forward: Annealed, reverse: Annealed, confidence: float = 0.95) -> tuple[float, float]:
     """Bounds that hold log Z with at least this probability, whatever the weights look like; x of the reverse run being exact.
 
     Source: Markov's inequality; Grosse, Ghahramani and Adams 2015, section 2.2.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"expected a confidence between 0 and 1, got {confidence}.")
     slack = math.log(2 / (1 - confidence))
     return forward.log_z - slack, reverse.log_z + slack

@@ -6,38 +6,30 @@
 __all__ = ['swish', 'swish_derivative']
 
 # %% ../nbs/02_swish.ipynb #9335c409
-import math
-import numbers
-
 import keras
 import tensorflow as tf
 
+from .checks import number, takes, tensor
+
 # %% ../nbs/02_swish.ipynb #8ea05dad
-def _checked(x, beta):
-    x = tf.convert_to_tensor(x)
-    if not x.dtype.is_floating:
-        raise ValueError(f"expected x as floats, got {x.dtype.name}: cast it first.")
-    if not (isinstance(beta, numbers.Real) and math.isfinite(beta) and beta >= 0):
-        raise ValueError(f"expected beta as a finite number of at least 0, got {beta!r}.")
-    return x
-
-
 @keras.saving.register_keras_serializable(package="ebm_nb")
+@takes(x=tensor("(...)"), beta=number(least=0))
 def swish(x, beta=1.0):
     """Activation x * sigmoid(beta * x): smooth, near 0 on the left and near x on the right.
 
     x: floats of any shape, array or tensor. beta: at least 0; 0 gives x / 2, large values come close to ReLU.
     Returns a tensor like x. Raises ValueError for integers or another beta. Source: Ramachandran and others (2017), section 4.
     """
-    x = _checked(x, beta)
+    x = tf.convert_to_tensor(x)
     return x * tf.sigmoid(x if beta == 1 else beta * x)
 
 # %% ../nbs/02_swish.ipynb #629e0830
+@takes(x=tensor("(...)"), beta=number(least=0))
 def swish_derivative(x, beta=1.0):
     """Slope of swish, sigmoid(beta x) * (1 + beta x * (1 - sigmoid(beta x))).
 
     Arguments and errors as for `swish`. Returns a tensor like x, between -0.0999 and 1.0999 for beta above 0.
     """
-    x = _checked(x, beta)
+    x = tf.convert_to_tensor(x)
     gate = tf.sigmoid(beta * x)
     return gate * (1 + beta * x * (1 - gate))

@@ -24,17 +24,16 @@ import traitlets
 from PIL import Image
 from scipy.optimize import brentq
 
+from .checks import PATH, TEXT, Kind, array, choice, instance, optional, takes, whole
 from .plot import tile
 
 # %% ../nbs/08_trajectory.ipynb #e1170911
+@takes(total=whole(2), frames=whole(2), spacing=choice("linear", "log"))
 def spaced(total, frames=120, spacing="linear"):
     """Indices of the frames to show: exactly min(frames, total) of range(total), rising, the first and the last among them.
 
     total, frames: at least 2. spacing: "linear", or "log" for more of the early ones. Raises ValueError otherwise.
     """
-    if spacing not in ("linear", "log") or not isinstance(frames, (int, np.integer)) or min(total, frames) < 2:
-        raise ValueError(f"expected at least 2 steps, frames of 2 or more and spacing 'linear' or 'log'; "
-                         f"got {total} steps, frames={frames!r}, spacing={spacing!r}.")
     last, gaps = total - 1, min(frames, total) - 1
     index = np.arange(gaps + 1) * (last / gaps)
     if spacing == "log" and gaps < last:
@@ -60,6 +59,7 @@ def _floats(name, values, shape=None):
     return values
 
 # %% ../nbs/08_trajectory.ipynb #fa7a2dae
+@takes(frames=whole(2), spacing=choice("linear", "log"))
 def read(trajectory, energy=None, frames=120, spacing="linear"):
     """Check a trajectory and choose its frames.
 
@@ -69,8 +69,9 @@ def read(trajectory, energy=None, frames=120, spacing="linear"):
     """
     x = np.asarray(getattr(trajectory, "x", trajectory))
     x = _floats("x", x[..., 0] if x.ndim == 5 and x.shape[-1] == 1 else x)
-    if x.ndim != 4 or not x.size or np.abs(x).max() > 1:
-        raise ValueError(f"expected images (steps, batch, H, W, 1) in [-1, 1], got {x.shape}: rescale or render them first.")
+    if x.ndim != 4 or not x.size or len(x) < 2 or np.abs(x).max() > 1:
+        raise ValueError(f"expected images (steps, batch, H, W, 1) in [-1, 1] of at least 2 steps, got {x.shape}: "
+                         "rescale or render them first.")
     energy = _floats("energy", getattr(trajectory, "energy", energy), x.shape[:2])
     grad_norm = getattr(trajectory, "grad_norm", None)
     step = np.asarray(getattr(trajectory, "step", np.arange(len(x))))
@@ -81,14 +82,17 @@ def read(trajectory, energy=None, frames=120, spacing="linear"):
     return Frames(step[keep], x[keep], energy[keep], grad_norm, len(x))
 
 # %% ../nbs/08_trajectory.ipynb #8419195c
+@takes(values=optional(array("(...)")))
 def places(values):
     """How many decimals tell the values apart: about three digits of their range, from 0 to 6."""
     spread = 1.0 if values is None else float(np.ptp(values)) or 1.0
     return int(np.clip(2 - np.floor(np.log10(spread)), 0, 6))
 
 
+@takes(frames=instance(Frames))
 def readout(frames, index):
     """One line about the frame at `index`: the true step, the mean energy and, where known, the mean gradient norm."""
+    whole(-len(frames.step), len(frames.step) - 1)("index", index)
     parts = [f"step {frames.step[index]} of {frames.step[-1]}"]
     for name, values in (("energy", frames.energy), ("gradient norm", frames.grad_norm)):
         if values is not None:
@@ -100,6 +104,8 @@ WEBP_SIDE = 16_383      # pixels: the format's limit
 SHEET_BYTES = 2_000_000  # a sheet above this is slow to send, and a notebook that holds it slow to open
 
 
+@takes(image=Kind("floats (H, W) from -1 to 1, or NaN", lambda x: x.dtype.kind == "f" and x.ndim == 2 and np.nanmax(abs(x)) <= 1),
+       quality=whole(1, 100))
 def webp(image, quality=65):
     """A picture (H, W) with values in [-1, 1] as WebP bytes; NaN becomes mid-grey."""
     pixels = np.round((np.nan_to_num(image) + 1) * 127.5).astype(np.uint8)
@@ -108,6 +114,7 @@ def webp(image, quality=65):
     return buffer.getvalue()
 
 # %% ../nbs/08_trajectory.ipynb #08b170c3
+@takes(x=array("(K, B, H, W)", "f", low=-1, high=1))
 def sprite_sheet(x):
     """All images (K, B, H, W) on one WebP sheet, frame after frame, chain after chain; returns the bytes and the images in a row.
 
@@ -125,6 +132,7 @@ def sprite_sheet(x):
     return sheet, across
 
 # %% ../nbs/08_trajectory.ipynb #390a87ad
+@takes(frames=instance(Frames), columns=whole(2), rows=whole())
 def poster(frames, columns=8, rows=4):
     """A still of some frames (left to right) of the first chains (top to bottom): an HTML `img` with its description."""
     index = spaced(len(frames.step), min(columns, len(frames.step)))
@@ -135,6 +143,7 @@ def poster(frames, columns=8, rows=4):
             f'width="{2 * image.shape[1]}" src="data:image/webp;base64,{_base64(webp(image))}">')
 
 
+@takes(frames=instance(Frames))
 def caption(frames):
     """What the reader sees, in one sentence."""
     steps, chains = frames.x.shape[:2]
@@ -148,6 +157,7 @@ def _base64(data):
 SCRIPT, STYLE = (files("ebm_nb").joinpath(f"trajectory.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
 
 
+@takes(frames=instance(Frames), spacing=choice("linear", "log"))
 def payload(frames, spacing="linear"):
     """What the view needs to know about Frames, as a dict of the traits of `View`."""
     sheet, across = sprite_sheet(frames.x)
@@ -160,6 +170,7 @@ def payload(frames, spacing="linear"):
             "grad_norm": grad_norm.astype("<f4").tobytes()}
 
 # %% ../nbs/08_trajectory.ipynb #e6b2296c
+@takes(frames=instance(Frames), values=Kind("their payload", lambda values: {"meta", "sheet", "energy", "grad_norm"} <= values.keys()))
 def fragment(frames, values):
     """A scrubber as a fragment of HTML that works without a kernel or a network; the same bytes every time.
 
@@ -174,6 +185,7 @@ def fragment(frames, values):
             f"<script>(() => {{\n{script}\nmount(document.currentScript.parentElement);\n}})();</script></figure>\n")
 
 # %% ../nbs/08_trajectory.ipynb #6ac54cb8
+@takes(body=TEXT, title=TEXT, path=PATH)
 def write_page(body, title, path):
     """Write a fragment as a whole HTML page, beside the target and then renamed; path ends in `.html`. Returns the path."""
     path = Path(path)
@@ -210,6 +222,7 @@ class View(anywidget.AnyWidget):
         return value
 
 # %% ../nbs/08_trajectory.ipynb #6e6a52e6
+@takes(view=instance(View))
 def controls(view):
     """ipywidgets' Play, slider and speed above the view, joined in the browser; returns the box of all."""
     last = len(view.meta["step"]) - 1
