@@ -19,7 +19,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import MinMaxScaler
 
-from .checks import BOUNDS, FUNCTION, IMAGES, PATH, SEED, array, number, optional, several, shown, takes, tensor, whole
+from .checks import BOUNDS, ENERGY, IMAGES, PATH, SEED, array, number, optional, several, shown, takes, tensor, whole
 from .langevin import STEP, _check_start, fold, integer_key, langevin_step
 
 # %% ../nbs/10_applications.ipynb #cc6e1b8e
@@ -135,7 +135,7 @@ def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
     return np.where(known, x, filled)
 
 # %% ../nbs/10_applications.ipynb #cb92cb50
-@takes(energies=several(FUNCTION), weights=optional(array("(K,)")))
+@takes(energies=several(ENERGY), weights=optional(array("(K,)")))
 def product(*energies, weights=None):
     """The energy sum_i w_i E_i(x), whose density is the product of all: x must please each.
 
@@ -147,7 +147,7 @@ def product(*energies, weights=None):
     return lambda x: tf.add_n([weight * energy(x) for weight, energy in zip(weights, energies)])
 
 
-@takes(energies=several(FUNCTION))
+@takes(energies=several(ENERGY))
 def either(*energies):
     """The energy -log sum_i exp(-E_i(x)), whose density is the sum of all: x must please one of them.
 
@@ -186,7 +186,7 @@ def _grey(path, side):
     return np.asarray(page)
 
 # %% ../nbs/10_applications.ipynb #0a6f3e21
-@takes(energy=FUNCTION, x=tensor("(N, d, ...)", "fiu"), bounds=BOUNDS, batch_size=whole())
+@takes(energy=ENERGY, x=tensor("(N, d, ...)", "fiu"), bounds=BOUNDS, batch_size=whole())
 def outlier_scores(energy, x, bounds: tuple = (-1.0, 1.0), batch_size: int = 1000) -> np.ndarray:
     """Energies (N,) of x (N, ...), infinite for whatever leaves the bounds: the higher, the stranger.
 

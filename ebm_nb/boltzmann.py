@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from .checks import FUNCTION, SEED, array, instance, number, takes, tensor, whole
+from .checks import ENERGY, SEED, array, instance, number, takes, tensor, whole
 
 # %% ../nbs/00_boltzmann.ipynb #bb849615
 def _finite_energies(values):
@@ -94,7 +94,7 @@ def _cell_energies(energy, grid):
     return _finite_energies(values)
 
 
-@takes(energy=FUNCTION, grid=instance(Grid), temperature=number(above=0))
+@takes(energy=ENERGY, grid=instance(Grid), temperature=number(above=0))
 def log_z(energy, grid, temperature=1.0):
     """Logarithm of the partition function over the box of `grid`, by the midpoint rule.
 
@@ -105,7 +105,7 @@ def log_z(energy, grid, temperature=1.0):
     return float(logsumexp(-energies / temperature) + math.log(grid.volume))
 
 # %% ../nbs/00_boltzmann.ipynb #33302a21
-@takes(energy=FUNCTION, grid=instance(Grid), temperature=number(above=0))
+@takes(energy=ENERGY, grid=instance(Grid), temperature=number(above=0))
 def density(energy, grid, temperature=1.0):
     """Probability density at the centres of the cells; times `grid.volume` it sums to 1.
 
@@ -138,7 +138,7 @@ def ring(x, radius=2.0, width=0.3):
     return (r - radius) ** 2 / (2 * width**2)
 
 # %% ../nbs/00_boltzmann.ipynb #d95f52f3
-@takes(energy=FUNCTION, x=tensor("(B, ...)"), temperature=number(above=0))
+@takes(energy=ENERGY, x=tensor("(B, ...)"), temperature=number(above=0))
 def score(energy, x, temperature=1.0):
     """Gradient of log p at x, which is -grad E(x) / T: towards more likely points.
 
@@ -154,7 +154,7 @@ def score(energy, x, temperature=1.0):
     return -tape.gradient(energies, x) / temperature
 
 # %% ../nbs/00_boltzmann.ipynb #fc6de67e
-@takes(energy=FUNCTION, grid=instance(Grid), n=whole(), temperature=number(above=0), seed=SEED)
+@takes(energy=ENERGY, grid=instance(Grid), n=whole(), temperature=number(above=0), seed=SEED)
 def exact_samples(energy, grid, n, temperature=1.0, seed=0):
     """Draw n independent points: a cell by its probability, then a uniform place inside it.
 

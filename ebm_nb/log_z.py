@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from .checks import FUNCTION, SEED, SHAPE, array, either, instance, number, optional, takes, whole
+from .checks import ENERGY, FUNCTION, SEED, SHAPE, array, either, instance, number, optional, takes, whole
 from .langevin import MalaState, energy_and_grad, fold, integer_key, mala_step
 
 # %% ../nbs/11_log_z.ipynb #7d646401
@@ -135,7 +135,7 @@ def _check_betas(betas):
     return betas
 
 # %% ../nbs/11_log_z.ipynb #bc699561
-@takes(energy=FUNCTION, prior=instance(Prior), n=whole(2), betas=either(whole(), array("(K,)")), temperature=number(above=0),
+@takes(energy=ENERGY, prior=instance(Prior), n=whole(2), betas=either(whole(), array("(K,)")), temperature=number(above=0),
        step_size=optional(either(number(above=0), array("(K,)", low=1e-12))), kernel=FUNCTION, seed=SEED)
 def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, step_size=None, kernel=mala_step,
         seed: int = 0) -> Annealed:
@@ -157,7 +157,7 @@ def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, 
     return run(draw(n, 2), np.broadcast_to(step_size, len(betas) - 1), 3, 0.0)
 
 # %% ../nbs/11_log_z.ipynb #74de9fab
-@takes(energy=FUNCTION, prior=instance(Prior), forward=instance(Annealed), temperature=number(above=0), kernel=FUNCTION, seed=SEED)
+@takes(energy=ENERGY, prior=instance(Prior), forward=instance(Annealed), temperature=number(above=0), kernel=FUNCTION, seed=SEED)
 def reverse_ais(energy, prior: Prior, x, forward: Annealed, temperature: float = 1.0, kernel=mala_step, seed: int = 0) -> Annealed:
     """log Z by annealing from samples x of p back to the prior, along the way and with the step sizes of a forward run.
 

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import FLAG, FUNCTION, PATH, SEED, SHAPE, Kind, instance, optional, takes, tensor, whole
+from .checks import FLAG, FUNCTION, KEY, PATH, SEED, SHAPE, Kind, instance, optional, takes, whole
 from .contrastive_divergence import STABLE, EnergyModel, Recipe, check_data, langevin_settings
 from .langevin import WALK, _tensors, chain, fold, integer_key
 from .replay import ReplayBuffer, uniform
@@ -129,7 +129,7 @@ class ShardedBuffer(keras.layers.Layer):
     """
 
     @takes(shape=SHAPE, recipe=instance(Recipe, name="a Recipe such as BOOK or STABLE"), strategy=instance(tf.distribute.Strategy),
-           seed=tensor("(2,)", "iu"), on=optional(DEVICE))
+           seed=KEY, on=optional(DEVICE))
     def __init__(self, shape, recipe: Recipe, strategy, seed=(0, 0), on: str | None = None):
         super().__init__(name="replay", dtype="float32")
         self.strategy, self.replicas = strategy, strategy.num_replicas_in_sync

@@ -317,7 +317,7 @@ class Position(keras.callbacks.Callback):
         self.at, self.cut = begin, False
 
     def metrics(self):
-        "Their variables; none on spread devices, where a resumed epoch reports the batches since."
+        "Their variables; none on several devices, where a resumed epoch reports the batches since."
         spread = hasattr(self.model, "strategy")
         return [variable for metric in self.model.metrics for variable in metric.variables if not spread]
 
