@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -64,6 +65,23 @@ def test_read_only(zygote, disk):
     folder, remount = disk
     remount("ro")
     refused(zygote.run(folder, *SHORT), "Read-only file system")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what makes root mind permissions is of Linux")
+def test_no_permission(zygote, tmp_path):
+    "A folder that may not be written, from the start or from the second checkpoint on; allowed again, the training goes on."
+    folder = tmp_path / "run"
+    folder.mkdir(0o555)
+    refused(zygote.run(tmp_path, *SHORT, obeys=True), "Permission denied")
+    assert not list(folder.iterdir())
+    folder.chmod(0o755)
+    started = zygote.start(tmp_path, *SHORT, obeys=True)
+    wait_for("run/checkpoints/*.ckpt", tmp_path)
+    (folder / "checkpoints").chmod(0o555)
+    refused(zygote.wait(started), "Permission denied", "resume")
+    (folder / "checkpoints").chmod(0o755)
+    done = zygote.run(tmp_path, *SHORT, "--epochs", 1, "--resume", obeys=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_folder_removed(zygote, tmp_path):
