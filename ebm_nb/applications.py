@@ -107,14 +107,14 @@ def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0
 
     return _walk(both, damaged, steps, seed, kernel)
 
-# %% ../nbs/10_applications.ipynb #cf6df299
+# %% ../nbs/10_applications.ipynb #07a4ff88
 def _spreads(shape, over):
     try:
         return np.broadcast_shapes(shape, over) == over
     except ValueError:
         return False
 
-
+# %% ../nbs/10_applications.ipynb #cf6df299
 @takes(**{**STEP, "x": tensor("(N, d, ...)"), "seed": SEED, "bounds": BOUNDS}, known=tensor("(...)", "b"), steps=whole())
 def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
     """Fill the unknown pixels of x by Langevin sampling from uniform noise; known pixels come back untouched.

@@ -153,7 +153,10 @@ def array(shape: str, kinds="fiu", least=1, low=-math.inf, high=math.inf) -> Kin
     form = tensor(shape, kinds, least)
 
     def test(value):
-        return form.fits(value) and low <= np.min(value) and np.max(value) <= high and np.isfinite([np.min(value), np.max(value)]).all()
+        if not form.fits(value):
+            return False
+        small, large = np.min(value), np.max(value)                                 # NaN is both, where there is any
+        return low <= small and large <= high and math.isfinite(small) and math.isfinite(large)
 
     words = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}" if math.isfinite(low) else ""
     return Kind(f"finite {form.what} {words}".strip(), test)

@@ -26,7 +26,6 @@ import warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from enum import StrEnum
-from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Optional
 
@@ -596,7 +595,7 @@ def _kernel(settings: dict) -> dict:
     "All settings of a chain: those given, the others by the defaults of `langevin.sample`."
     from ebm_nb.contrastive_divergence import BOOK, langevin_settings
     from ebm_nb.langevin import sample
-    return {name: signature(sample).parameters[name].default for name in langevin_settings(BOOK)} | settings
+    return {name: sample.__kwdefaults__[name] for name in langevin_settings(BOOK)} | settings
 
 # %% ../nbs/91_cli.ipynb #55c8a036
 Real = Annotated[str, typer.Option(help="Real images: mnist, digits (embedded), or your images: a .npz or .npy file or a folder.")]

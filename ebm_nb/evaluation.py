@@ -244,8 +244,7 @@ def _closest(distance, index, count=10):
     return {"sample": rows.tolist(), "training": index[rows].tolist(), "distance": distance[rows].astype(float).tolist()}
 
 # %% ../nbs/09_evaluation.ipynb #11824e59
-@takes(samples=IMAGES, x_train=optional(IMAGES), x_test=optional(IMAGES), judge=optional(instance(Judge)), seed=SEED,
-       ref=optional(instance(Reference)))
+@takes(samples=IMAGES, judge=optional(instance(Judge)), seed=SEED, ref=optional(instance(Reference)))
 def evaluate(samples, x_train, x_test, judge: Judge | None = None, seed: int = 0, ref: Reference | None = None) -> dict:
     """Judge samples by training and test images: a report of plain numbers, ready for JSON.
 

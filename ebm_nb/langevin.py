@@ -133,7 +133,6 @@ def _tensors(x0, kernel):
     return x, {name: value if value is None else tf.constant(value, x.dtype) for name, value in kernel.items()}
 
 # %% ../nbs/04_langevin.ipynb #827de8f4
-@takes(**WALK)
 def sample(energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06, grad_clip: float | None = 0.03,
            bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0, batch_size: int = 512,
            progress: bool = False):
@@ -205,8 +204,8 @@ def _log_proposal(to, frm, grad, step_size, temperature):
     return -tf.reduce_sum(drift**2, axis=list(range(1, len(to.shape)))) / (4 * step_size * temperature)
 
 # %% ../nbs/04_langevin.ipynb #d288fa1e
-@takes(energy=ENERGY, state=instance(MalaState), seed=KEY, step_size=either(number(above=0), SCALAR),
-       temperature=either(number(above=0), SCALAR), bounds=optional(either(BOUNDS, traced("(2,)"))))
+@takes(energy=ENERGY, state=instance(MalaState), seed=KEY, step_size=POSITIVE, temperature=POSITIVE,
+       bounds=optional(either(BOUNDS, traced("(2,)"))))
 def mala_step(energy, state: MalaState, seed, *, step_size, temperature=1.0, bounds=None):
     """One Metropolis-adjusted Langevin step: returns the new state and the acceptance probabilities (B,).
 

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import FLAG, FUNCTION, KEY, PATH, SEED, SHAPE, Kind, instance, optional, takes, whole
-from .contrastive_divergence import STABLE, EnergyModel, Recipe, check_data, langevin_settings
+from .contrastive_divergence import RECIPE, STABLE, EnergyModel, Recipe, check_data, langevin_settings
 from .langevin import WALK, _tensors, chain, fold, integer_key
 from .replay import ReplayBuffer, uniform
 from .training import train
@@ -128,8 +128,7 @@ class ShardedBuffer(keras.layers.Layer):
     Raises ValueError where the capacity cannot be dealt equally.
     """
 
-    @takes(shape=SHAPE, recipe=instance(Recipe, name="a Recipe such as BOOK or STABLE"), strategy=instance(tf.distribute.Strategy),
-           seed=KEY, on=optional(DEVICE))
+    @takes(shape=SHAPE, recipe=RECIPE, strategy=instance(tf.distribute.Strategy), seed=KEY, on=optional(DEVICE))
     def __init__(self, shape, recipe: Recipe, strategy, seed=(0, 0), on: str | None = None):
         super().__init__(name="replay", dtype="float32")
         self.strategy, self.replicas = strategy, strategy.num_replicas_in_sync
@@ -187,7 +186,7 @@ class ShardedModel(EnergyModel):
     Raises ValueError as it does, and where batch or capacity cannot be dealt equally.
     """
 
-    @takes(build=Kind("a function that makes an energy", callable), recipe=instance(Recipe, name="a Recipe such as BOOK or STABLE"),
+    @takes(build=Kind("a function that makes an energy", callable), recipe=RECIPE,
            seed=SEED, shape=optional(SHAPE), strategy=instance(tf.distribute.Strategy), buffer_on=optional(DEVICE))
     def __init__(self, build, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None, *, strategy,
                  buffer_on: str | None = None):
@@ -296,7 +295,6 @@ def sharded_portions(strategy, energy, x0, steps: int = 1000, *, done: int = 0, 
         yield from (found[i:i + size] for i in range(0, len(found), size))
 
 # %% ../nbs/13_scale.ipynb #8d952045
-@takes(**WALK, strategy=instance(tf.distribute.Strategy))
 def sample_sharded(strategy, energy, x0, steps: int = 1000, *, seed: int = 0, batch_size: int = 512, **kernel) -> np.ndarray:
     """`langevin.sample` on all replicas of a strategy: the same samples as with that batch size on one device.
 

@@ -36,9 +36,10 @@ def table(tmp_path_factory):
 def attempt(table, name, argument, value):
     "The call ends in one sentence that this package wrote, or with a result that is right where we can tell."
     function, likes = table[name, argument]
+    given = {**likes, argument: value}
     TRIED["arguments"] += 1
     try:
-        result = call(function, {**likes, argument: value})
+        result = call(function, dict(given))
     except ValueError as error:
         assert str(error) and "\n" not in str(error) and len(str(error)) < 600, error
         assert inspect.getinnerframes(sys.exc_info()[2])[-1].filename.rpartition("ebm_nb")[2].startswith(os.sep), error
@@ -47,7 +48,7 @@ def attempt(table, name, argument, value):
     else:
         if name in WALKS:
             x = result[0] if isinstance(result, tuple) else result
-            start = {**likes, argument: value}.get("x0", {**likes, argument: value}.get("x", {**likes, argument: value}.get("damaged")))
+            start = next(given[key] for key in ("x0", "x", "damaged") if key in given)
             assert np.shape(x) == np.shape(start) and np.isfinite(x).all()
 
 
