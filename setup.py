@@ -1,4 +1,7 @@
-"""Everything about the package, its version and requirements included, is stated in settings.ini."""
+"""Everything about the package, its version and requirements included, is stated in
+settings.ini.
+"""
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -14,7 +17,9 @@ setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=readme.read_text(encoding="utf-8") if readme.exists() else cfg["description"],
+    long_description=readme.read_text(encoding="utf-8")
+    if readme.exists()
+    else cfg["description"],
     long_description_content_type="text/markdown",
     url=cfg["git_url"],
     author=cfg["author"],
@@ -31,9 +36,20 @@ setup(
     ],
     python_requires=f">={cfg['min_python']}",
     packages=find_packages(include=["ebm_nb", "ebm_nb.*"]),
-    package_data={"ebm_nb": ["**/*.h5", "**/*.json", "**/*.npz", "**/*.csv", "**/*.js", "**/*.css"]},
+    package_data={
+        "ebm_nb": [
+            "**/*.h5",
+            "**/*.json",
+            "**/*.npz",
+            "**/*.csv",
+            "**/*.js",
+            "**/*.css",
+        ]
+    },
     install_requires=cfg["requirements"].split(),
-    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "bench")},
+    extras_require={
+        name: cfg[f"{name}_requirements"].split() for name in ("dev", "bench")
+    },
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,
 )

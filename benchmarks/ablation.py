@@ -1,10 +1,16 @@
-"""What each part of the recipe `STABLE` gives: `python benchmarks/ablation.py` trains once with every lever set back, at equal compute.
+"""What each part of the recipe `STABLE` gives: `python benchmarks/ablation.py` trains
+once with every lever set back, at equal compute.
 
-Compute is counted in Langevin steps of a batch; the update of the weights costs about three. Every run has the same budget, and its
-schedule is cut to it. After each quarter half of the samples, 256 steps from noise, are judged; at the end all of them after 60, 256 and
-1000. Figures go to benchmarks/ablation.json after every run; a run that is already in the file is left out, so an interruption costs one,
-and several processes may share the work. A distance is null where the training diverged.
+Compute is counted in Langevin steps of a batch; the update of the weights costs about
+three. Every run has the same budget, and its
+schedule is cut to it. After each quarter half of the samples, 256 steps from noise, are
+judged; at the end all of them after 60, 256 and
+1000. Figures go to benchmarks/ablation.json after every run; a run that is already in
+the file is left out, so an interruption costs one,
+and several processes may share the work. A distance is null where the training
+diverged.
 """
+
 import argparse
 import json
 import os
@@ -38,18 +44,41 @@ LEVERS = {
     "5 steps a batch": {"steps": 5},
     "1024 chains": {"capacity": 1024},
     "20 % fresh throughout": {"last_fresh": None},
-    "learning rate not lowered": {"decay_steps": None, "last_fresh": None, "fresh": 0.05},
+    "learning rate not lowered": {
+        "decay_steps": None,
+        "last_fresh": None,
+        "fresh": 0.05,
+    },
 }
-READINGS = {"weights not averaged": {"averaging": 0.0}, "sampled as it is trained": {"sampling": None}}  # of STABLE: no training apart
+READINGS = {
+    "weights not averaged": {"averaging": 0.0},
+    "sampled as it is trained": {"sampling": None},
+}  # of STABLE: no training apart
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=2000, help="batches of STABLE; all others get the same compute")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--batches",
+        type=int,
+        default=2000,
+        help="batches of STABLE; all others get the same compute",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", choices=LEVERS, default=list(LEVERS), metavar="LEVER", help="some levers, by name")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=LEVERS,
+        default=list(LEVERS),
+        metavar="LEVER",
+        help="some levers, by name",
+    )
     parser.add_argument("-n", type=int, default=512, help="samples that are judged")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("ablation.json"))
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name("ablation.json")
+    )
     return parser.parse_args()
 
 
@@ -57,15 +86,21 @@ def recipe_of(lever, batches):
     "The recipe with the lever set back, and how many batches of it the budget pays."
     recipe = replace(STABLE, **LEVERS[lever])
     batches = batches * (STABLE.steps + UPDATE) // (recipe.steps + UPDATE) // 4 * 4
-    return replace(recipe, decay_steps=batches) if recipe.decay_steps else recipe, batches
+    return replace(
+        recipe, decay_steps=batches
+    ) if recipe.decay_steps else recipe, batches
 
 
 def judged(model, lever, steps, n, judge, real):
-    "Frechet distance and class shares of n samples after each number of steps from noise, read as the lever says."
+    """Frechet distance and class shares of n samples after each number of steps from
+    noise, read as the lever says.
+    """
     recipe = replace(model.recipe, **READINGS.get(lever, {}))
     x0 = np.random.default_rng(1).uniform(-1, 1, (n, 32, 32, 1)).astype("float32")
     energy = model.averaged if recipe.averaging else model.energy
-    walk = sample_trajectory(energy, x0, max(steps), keep=steps, seed=1, **langevin_settings(recipe))
+    walk = sample_trajectory(
+        energy, x0, max(steps), keep=steps, seed=1, **langevin_settings(recipe)
+    )
     return {str(step): figures(x, judge, real) for step, x in zip(walk.step, walk.x)}
 
 
@@ -73,7 +108,10 @@ def figures(x, judge, real):
     if not np.isfinite(x).all():
         return {"frechet": None, "classes": None}
     share = class_shares(judge.probabilities(x))
-    return {"frechet": frechet_distance(judge.features(x), real), "classes": [float(share.min()), float(share.max())]}
+    return {
+        "frechet": frechet_distance(judge.features(x), real),
+        "classes": [float(share.min()), float(share.max())],
+    }
 
 
 def run(lever, seed, args, data, judge, real):
@@ -87,9 +125,19 @@ def run(lever, seed, args, data, judge, real):
     for quarter in range(4):
         model.fit(data, steps_per_epoch=batches // 4, verbose=0)
         for name in names:
-            curves[name].append(judged(model, name, [256], args.n // 2, judge, real)["256"]["frechet"])
-    return [{"lever": name, "seed": seed, "batches": batches, "curve": curves[name],
-             "end": judged(model, name, [60, 256, 1000], args.n, judge, real)} for name in names]
+            curves[name].append(
+                judged(model, name, [256], args.n // 2, judge, real)["256"]["frechet"]
+            )
+    return [
+        {
+            "lever": name,
+            "seed": seed,
+            "batches": batches,
+            "curve": curves[name],
+            "end": judged(model, name, [60, 256, 1000], args.n, judge, real),
+        }
+        for name in names
+    ]
 
 
 def read(path):
@@ -98,20 +146,35 @@ def read(path):
 
 def main():
     args = arguments()
-    tf.config.threading.set_inter_op_parallelism_threads(1)  # one core each, so that several of these may run at once
+    tf.config.threading.set_inter_op_parallelism_threads(
+        1
+    )  # one core each, so that several of these may run at once
     tf.config.threading.set_intra_op_parallelism_threads(1)
     x_train, x_test = load_images("mnist")
     judge = load_judge()
     real = judge.features(x_test)
-    drawn = judge.features(x_train[np.random.default_rng(0).choice(len(x_train), args.n, replace=False)])
-    settings = {"batches": args.batches, "samples": args.n, "real": frechet_distance(drawn, real)}
-    for lever, seed in tqdm([(lever, seed) for seed in args.seeds for lever in args.only]):
-        if (lever, seed) in {(one["lever"], one["seed"]) for one in read(args.out)["runs"]}:
+    drawn = judge.features(
+        x_train[np.random.default_rng(0).choice(len(x_train), args.n, replace=False)]
+    )
+    settings = {
+        "batches": args.batches,
+        "samples": args.n,
+        "real": frechet_distance(drawn, real),
+    }
+    for lever, seed in tqdm(
+        [(lever, seed) for seed in args.seeds for lever in args.only]
+    ):
+        if (lever, seed) in {
+            (one["lever"], one["seed"]) for one in read(args.out)["runs"]
+        }:
             continue
         found = run(lever, seed, args, x_train, judge, real)
         save_report(settings | {"runs": [*read(args.out)["runs"], *found]}, args.out)
         for one in found:
-            distances = ", ".join(f"{step} steps {at['frechet'] or np.nan:.1f}" for step, at in one["end"].items())
+            distances = ", ".join(
+                f"{step} steps {at['frechet'] or np.nan:.1f}"
+                for step, at in one["end"].items()
+            )
             tqdm.write(f"{one['lever']:32s} seed {seed}: {distances}")
 
 

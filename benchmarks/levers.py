@@ -1,8 +1,12 @@
-"""What each lever of the sampler gives, and where a step's time goes: `python benchmarks/levers.py` writes levers.json beside itself.
+"""What each lever of the sampler gives, and where a step's time goes: `python
+benchmarks/levers.py` writes levers.json beside itself.
 
-Every variant is the same network with the same weights; the plain one is the ladder's foot. Rounds alternate between variants. Threads
-must be chosen before TensorFlow starts, so the script runs itself twice: with TensorFlow's default, and with the command line's.
+Every variant is the same network with the same weights; the plain one is the ladder's
+foot. Rounds alternate between variants. Threads
+must be chosen before TensorFlow starts, so the script runs itself twice: with
+TensorFlow's default, and with the command line's.
 """
+
 import argparse
 import json
 import math
@@ -16,25 +20,48 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "contestants")]
 BATCH, HALF = 128, 64
-LAYERS = [(32, 1, 5, 16), (16, 16, 3, 32), (8, 32, 3, 64), (4, 64, 3, 64)]         # side and channels in, kernel, channels out
+LAYERS = [
+    (32, 1, 5, 16),
+    (16, 16, 3, 32),
+    (8, 32, 3, 64),
+    (4, 64, 3, 64),
+]  # side and channels in, kernel, channels out
 
 
 def network(tf, weights, act, first):
-    "The energy written with plain operations, its first convolution and its activation to be chosen."
+    """The energy written with plain operations, its first convolution and its
+    activation to be chosen.
+    """
+
     def energy(x):
         for i in (0, 2, 4, 6):
-            x = act((first if i == 0 else lambda x, w: tf.nn.conv2d(x, w, 2, "SAME"))(x, weights[i]) + weights[i + 1])
+            x = act(
+                (first if i == 0 else lambda x, w: tf.nn.conv2d(x, w, 2, "SAME"))(
+                    x, weights[i]
+                )
+                + weights[i + 1]
+            )
         x = act(tf.reshape(x, [-1, 256]) @ weights[8] + weights[9])
         return tf.squeeze(x @ weights[10] + weights[11], -1)
+
     return energy
 
 
 def noise_of_16_bits(tf, shape, key):
     "Normal numbers by Box and Muller's formula, two from each 32 random bits."
-    bits = tf.random.stateless_uniform([math.prod(shape) // 2], key, None, None, tf.int32)
+    bits = tf.random.stateless_uniform(
+        [math.prod(shape) // 2], key, None, None, tf.int32
+    )
     angle = (math.pi / 2**15) * tf.cast(tf.bitwise.right_shift(bits, 16), tf.float32)
-    radius = tf.sqrt(-2 * tf.math.log((tf.cast(tf.bitwise.bitwise_and(bits, 2**16 - 1), tf.float32) + 0.5) / 2**16))
-    return tf.reshape(tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 0), shape)
+    radius = tf.sqrt(
+        -2
+        * tf.math.log(
+            (tf.cast(tf.bitwise.bitwise_and(bits, 2**16 - 1), tf.float32) + 0.5) / 2**16
+        )
+    )
+    return tf.reshape(
+        tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 0), shape
+    )
 
 
 def variants(tf):
@@ -43,11 +70,15 @@ def variants(tf):
     from ebm_nb import langevin
     from ebm_nb.energy import conv_5x5_halving, load_pretrained
     from ebm_nb.swish import swish
+
     pretrained = load_pretrained("mnist")
     weights = [tf.constant(weight.numpy()) for weight in pretrained.trainable_variables]
     plain_conv = lambda x, kernel: tf.nn.conv2d(x, kernel, 2, "SAME")
     kernel = dict(step_size=10.0, noise_scale=0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
-    plain, fast = network(tf, weights, swish, plain_conv), network(tf, weights, swish, conv_5x5_halving)
+    plain, fast = (
+        network(tf, weights, swish, plain_conv),
+        network(tf, weights, swish, conv_5x5_halving),
+    )
 
     @tf.custom_gradient
     def by_hand(x):
@@ -56,7 +87,11 @@ def variants(tf):
         return y, lambda upstream: upstream * (gate + y * (1 - gate))
 
     def loop(energy, steps, run=langevin.chain, **options):
-        graph = tf.function(lambda x: run(energy, x, tf.constant([0, 1]), 0, steps, **kernel)[0], autograph=False, **options)
+        graph = tf.function(
+            lambda x: run(energy, x, tf.constant([0, 1]), 0, steps, **kernel)[0],
+            autograph=False,
+            **options,
+        )
         return lambda x: graph(x).numpy(), steps
 
     def whole(energy, x, key, start, stop, **kernel):
@@ -65,13 +100,29 @@ def variants(tf):
     def other_noise(draw):
         def run(energy, x, key, start, stop, **kernel):
             def body(i, x):
-                grad = tf.clip_by_value(langevin.energy_and_grad(energy, x)[1], -0.03, 0.03)
-                return i + 1, tf.clip_by_value(x - 10.0 * grad + 0.005 * draw(x.shape, langevin.fold(key, i)), -1.0, 1.0)
-            parts = [tf.while_loop(lambda i, _: i < stop, body, (start, part))[1] for part in (x[:HALF], x[HALF:])]
+                grad = tf.clip_by_value(
+                    langevin.energy_and_grad(energy, x)[1], -0.03, 0.03
+                )
+                return i + 1, tf.clip_by_value(
+                    x - 10.0 * grad + 0.005 * draw(x.shape, langevin.fold(key, i)),
+                    -1.0,
+                    1.0,
+                )
+
+            parts = [
+                tf.while_loop(lambda i, _: i < stop, body, (start, part))[1]
+                for part in (x[:HALF], x[HALF:])
+            ]
             return tf.concat(parts, 0), None
+
         return run
 
-    one = tf.function(lambda x, i: langevin.langevin_step(plain, x, langevin.fold(tf.constant([0, 1]), i), **kernel)[0], autograph=False)
+    one = tf.function(
+        lambda x, i: langevin.langevin_step(
+            plain, x, langevin.fold(tf.constant([0, 1]), i), **kernel
+        )[0],
+        autograph=False,
+    )
 
     def stepwise(x):
         for i in range(20):
@@ -79,7 +130,10 @@ def variants(tf):
         return x.numpy()
 
     return {
-        "eager loop": (lambda x: textbook.langevin(plain, x, 10, 10.0, 0.005, 0.03).numpy(), 10),
+        "eager loop": (
+            lambda x: textbook.langevin(plain, x, 10, 10.0, 0.005, 0.03).numpy(),
+            10,
+        ),
         "each step a graph": (stepwise, 20),
         "the loop a graph": loop(plain, 20, whole),
         "fast first gradient": loop(fast, 30, whole),
@@ -89,9 +143,23 @@ def variants(tf):
         "swish by hand": loop(network(tf, weights, by_hand, conv_5x5_halving), 30),
         "no noise": loop(fast, 30, other_noise(lambda shape, key: tf.zeros(shape))),
         "noise drawn as now": loop(fast, 30, other_noise(tf.random.stateless_normal)),
-        "noise of 16 bits": loop(fast, 30, other_noise(lambda shape, key: noise_of_16_bits(tf, shape, key))),
-        "four parts": loop(fast, 30, lambda e, x, key, *a, **k: (tf.concat([langevin.chain(e, half, langevin.fold(key, i), *a, **k)[0]
-                                                                            for i, half in enumerate((x[:HALF], x[HALF:]))], 0), None)),
+        "noise of 16 bits": loop(
+            fast, 30, other_noise(lambda shape, key: noise_of_16_bits(tf, shape, key))
+        ),
+        "four parts": loop(
+            fast,
+            30,
+            lambda e, x, key, *a, **k: (
+                tf.concat(
+                    [
+                        langevin.chain(e, half, langevin.fold(key, i), *a, **k)[0]
+                        for i, half in enumerate((x[:HALF], x[HALF:]))
+                    ],
+                    0,
+                ),
+                None,
+            ),
+        ),
         "XLA, plain gradient": loop(plain, 10, whole, jit_compile=True),
         "XLA, fast gradient": loop(fast, 10, whole, jit_compile=True),
     }
@@ -102,20 +170,32 @@ def measure(tf, rounds):
     x, found = tf.random.uniform([BATCH, 32, 32, 1], -1, 1, seed=0), {}
     chosen = variants(tf)
     for run, _ in chosen.values():
-        run(x)                                                                      # traced off the clock
+        run(x)  # traced off the clock
     for _ in range(rounds):
         for name, (run, steps) in chosen.items():
             start = time.perf_counter()
             run(x)
-            found.setdefault(name, []).append(1e3 * (time.perf_counter() - start) / steps)
+            found.setdefault(name, []).append(
+                1e3 * (time.perf_counter() - start) / steps
+            )
     return found
 
 
 def milliseconds(tf, operation, x, *rest, n=30, rounds=5):
-    "Median time of an operation on x inside a graph's loop, less that of the loop itself."
+    """Median time of an operation on x inside a graph's loop, less that of the loop
+    itself.
+    """
+
     def clocked(operation):
-        body = lambda i, total, x: (i + 1, total + tf.reshape(made := operation(x, i, *rest), [-1])[0], x + 0 * tf.reshape(made, [-1])[0])
-        graph = tf.function(lambda x: tf.while_loop(lambda i, *_: i < n, body, (0, 0.0, x))[1], autograph=False)
+        body = lambda i, total, x: (
+            i + 1,
+            total + tf.reshape(made := operation(x, i, *rest), [-1])[0],
+            x + 0 * tf.reshape(made, [-1])[0],
+        )
+        graph = tf.function(
+            lambda x: tf.while_loop(lambda i, *_: i < n, body, (0, 0.0, x))[1],
+            autograph=False,
+        )
         graph(x)
         times = []
         for _ in range(rounds):
@@ -123,17 +203,32 @@ def milliseconds(tf, operation, x, *rest, n=30, rounds=5):
             graph(x).numpy()
             times.append(1e3 * (time.perf_counter() - start) / n)
         return sorted(times)[rounds // 2]
+
     return max(clocked(operation) - clocked(lambda x, i, *rest: x), 1e-3)
 
 
 def operations(tf):
-    "[{name, ms, operations, bytes}] of each operation of a step, for half a batch on one thread; 'plain' rows are not in our step."
+    """[{name, ms, operations, bytes}] of each operation of a step, for half a batch on
+    one thread; 'plain' rows are not in our step.
+    """
     from ebm_nb.energy import conv_5x5_halving
     from ebm_nb.swish import swish
-    rows, normal, numbers = [], tf.random.normal, lambda *shapes: 4 * sum(map(math.prod, shapes))
+
+    rows, normal, numbers = (
+        [],
+        tf.random.normal,
+        lambda *shapes: 4 * sum(map(math.prod, shapes)),
+    )
 
     def add(name, operation, x, *rest, flops, moved):
-        rows.append({"name": name, "ms": milliseconds(tf, operation, x, *rest), "operations": flops, "bytes": moved})
+        rows.append(
+            {
+                "name": name,
+                "ms": milliseconds(tf, operation, x, *rest),
+                "operations": flops,
+                "bytes": moved,
+            }
+        )
 
     def gradient(function, x):
         def of(upstream, i):
@@ -141,30 +236,80 @@ def operations(tf):
                 tape.watch(x)
                 y = function(x)
             return tape.gradient(y, x, output_gradients=upstream)
+
         return of
 
     for layer, (side, c, k, f) in enumerate(LAYERS, 1):
-        x, w, y = normal([HALF, side, side, c]), normal([k, k, c, f]), normal([HALF, side // 2, side // 2, f])
-        work = dict(flops=2 * HALF * (side // 2) ** 2 * k * k * c * f, moved=numbers(x.shape, w.shape, y.shape))
-        add(f"convolution {layer}", lambda x, i, w: tf.nn.conv2d(x, w, 2, "SAME"), x, w, **work)
-        plain = lambda y, i, w, shape=x.shape: tf.nn.conv2d_transpose(y, w, shape, 2, "SAME")
+        x, w, y = (
+            normal([HALF, side, side, c]),
+            normal([k, k, c, f]),
+            normal([HALF, side // 2, side // 2, f]),
+        )
+        work = dict(
+            flops=2 * HALF * (side // 2) ** 2 * k * k * c * f,
+            moved=numbers(x.shape, w.shape, y.shape),
+        )
+        add(
+            f"convolution {layer}",
+            lambda x, i, w: tf.nn.conv2d(x, w, 2, "SAME"),
+            x,
+            w,
+            **work,
+        )
+        plain = lambda y, i, w, shape=x.shape: tf.nn.conv2d_transpose(
+            y, w, shape, 2, "SAME"
+        )
         if layer == 1:
             add("gradient 1, plain", plain, y, w, **work)
             add("gradient 1", gradient(lambda x: conv_5x5_halving(x, w), x), y, **work)
         else:
             add(f"gradient {layer}", plain, y, w, **work)
-        add(f"swish {layer}", lambda y, i: swish(y), y, flops=4 * math.prod(y.shape), moved=numbers(y.shape, y.shape))
-        add(f"swish {layer} and slope", gradient(swish, y), y, flops=8 * math.prod(y.shape), moved=numbers(*[y.shape] * 4))
+        add(
+            f"swish {layer}",
+            lambda y, i: swish(y),
+            y,
+            flops=4 * math.prod(y.shape),
+            moved=numbers(y.shape, y.shape),
+        )
+        add(
+            f"swish {layer} and slope",
+            gradient(swish, y),
+            y,
+            flops=8 * math.prod(y.shape),
+            moved=numbers(*[y.shape] * 4),
+        )
     x, images = normal([HALF, 256]), normal([HALF, 32, 32, 1])
-    add("dense", lambda x, i, w: x @ w, x, normal([256, 64]), flops=2 * HALF * 256 * 64, moved=numbers(x.shape, [256, 64], [HALF, 64]))
-    add("noise", lambda x, i: tf.random.stateless_normal(x.shape, tf.stack([1, i])), images, flops=0, moved=numbers(images.shape))
-    add("clip, step, clip", lambda x, i: tf.clip_by_value(x - 10.0 * tf.clip_by_value(x, -0.03, 0.03), -1.0, 1.0), images,
-        flops=6 * math.prod(images.shape), moved=numbers(*[images.shape] * 3))
+    add(
+        "dense",
+        lambda x, i, w: x @ w,
+        x,
+        normal([256, 64]),
+        flops=2 * HALF * 256 * 64,
+        moved=numbers(x.shape, [256, 64], [HALF, 64]),
+    )
+    add(
+        "noise",
+        lambda x, i: tf.random.stateless_normal(x.shape, tf.stack([1, i])),
+        images,
+        flops=0,
+        moved=numbers(images.shape),
+    )
+    add(
+        "clip, step, clip",
+        lambda x, i: tf.clip_by_value(
+            x - 10.0 * tf.clip_by_value(x, -0.03, 0.03), -1.0, 1.0
+        ),
+        images,
+        flops=6 * math.prod(images.shape),
+        moved=numbers(*[images.shape] * 3),
+    )
     return rows
 
 
 def ceilings(tf):
-    "One thread's GFLOP/s in a large product, and the GB/s of adding one to what does not fit a cache."
+    """One thread's GFLOP/s in a large product, and the GB/s of adding one to what does
+    not fit a cache.
+    """
     a, big = tf.random.normal([1536, 1536]), tf.random.normal([2**26])
     product = milliseconds(tf, lambda x, i, a: x @ a, a, a, n=2)
     times = []
@@ -172,15 +317,20 @@ def ceilings(tf):
         start = time.perf_counter()
         (big + 1.0)[0].numpy()
         times.append(time.perf_counter() - start)
-    return {"GFLOP/s": 2e-6 * 1536**3 / product, "GB/s": 2 * 4 * 2**26 / min(times) / 1e9}
+    return {
+        "GFLOP/s": 2e-6 * 1536**3 / product,
+        "GB/s": 2 * 4 * 2**26 / min(times) / 1e9,
+    }
 
 
 def child(threads, rounds):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if threads == "command line":
         from ebm_nb.cli import _tensorflow
+
         _tensorflow()
     import tensorflow as tf
+
     result = {"ms": measure(tf, rounds)}
     if threads == "command line":
         result |= {"operations": operations(tf), "ceilings": ceilings(tf)}
@@ -188,7 +338,9 @@ def child(threads, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, default=HERE / "levers.json")
     parser.add_argument("--threads", help=argparse.SUPPRESS)
@@ -200,11 +352,29 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for threads in ("default", "command line"):
             part = Path(folder) / "part.json"
-            subprocess.run([sys.executable, __file__, "--threads", threads, "--rounds", str(args.rounds), "--out", str(part)], check=True)
+            subprocess.run(
+                [
+                    sys.executable,
+                    __file__,
+                    "--threads",
+                    threads,
+                    "--rounds",
+                    str(args.rounds),
+                    "--out",
+                    str(part),
+                ],
+                check=True,
+            )
             report[threads] = json.loads(part.read_text())
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     for threads in ("default", "command line"):
-        print(threads, {name: round(sorted(ms)[len(ms) // 2], 2) for name, ms in report[threads]["ms"].items()})
+        print(
+            threads,
+            {
+                name: round(sorted(ms)[len(ms) // 2], 2)
+                for name, ms in report[threads]["ms"].items()
+            },
+        )
 
 
 if __name__ == "__main__":

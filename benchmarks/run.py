@@ -1,10 +1,16 @@
-"""Compare speeds, side by side in one run: `python benchmarks/run.py` writes speed.json and speed.png beside itself.
+"""Compare speeds, side by side in one run: `python benchmarks/run.py` writes speed.json
+and speed.png beside itself.
 
-Each contestant works in a process of its own, all with the same network, weights, formula, dtype and cores. Rounds alternate, so
-that only one works at a time and a busy minute of the machine hits all alike. Before the clock starts all must give the same energies,
-and with the noise off the same 20-step walk, to 1e-4. (That walk takes steps of 2: with steps of 10 a trained energy magnifies
-rounding itself, to 1.1e-4 between TensorFlow and PyTorch.) PyTorch and JAX are the extra `bench`; one that is missing is left out.
+Each contestant works in a process of its own, all with the same network, weights,
+formula, dtype and cores. Rounds alternate, so
+that only one works at a time and a busy minute of the machine hits all alike. Before
+the clock starts all must give the same energies,
+and with the noise off the same 20-step walk, to 1e-4. (That walk takes steps of 2: with
+steps of 10 a trained energy magnifies
+rounding itself, to 1.1e-4 between TensorFlow and PyTorch.) PyTorch and JAX are the
+extra `bench`; one that is missing is left out.
 """
+
 import argparse
 import json
 import os
@@ -23,7 +29,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "contestants")]
 from ebm_nb.plot import bars, save  # noqa: E402
 
 BATCH = 128
-CONTESTANTS = {  # name: its module, Langevin steps and BOOK and STABLE training steps a round
+# name: its module, Langevin steps and BOOK and STABLE training steps a round
+CONTESTANTS = {
     "ebm_nb, command line": ("ours_cli", 120, 2, 10),
     "ebm_nb, from Python": ("ours", 120, 2, 10),
     "textbook loop": ("textbook", 20, 1, 2),
@@ -31,13 +38,22 @@ CONTESTANTS = {  # name: its module, Langevin steps and BOOK and STABLE training
     "PyTorch, compiled": ("pytorch_compiled", 60, 1, 6),
     "JAX, jit": ("jax_jit", 30, 1, 4),
 }
-LAYERS = [(16, 5, 1, 16), (8, 3, 16, 32), (4, 3, 32, 64), (2, 3, 64, 64)]          # outputs a side, kernel, channels in and out
+LAYERS = [
+    (16, 5, 1, 16),
+    (8, 3, 16, 32),
+    (4, 3, 32, 64),
+    (2, 3, 64, 64),
+]  # outputs a side, kernel, channels in and out
 CLOSE = 1e-4
 
 
 def operations(batch=BATCH):
-    "Additions and multiplications of a Langevin step: convolutions and products, forward and once more for the gradient in x."
-    forward = sum(2 * side**2 * kernel**2 * c * f for side, kernel, c, f in LAYERS) + 2 * (256 * 64 + 64)
+    """Additions and multiplications of a Langevin step: convolutions and products,
+    forward and once more for the gradient in x.
+    """
+    forward = sum(
+        2 * side**2 * kernel**2 * c * f for side, kernel, c, f in LAYERS
+    ) + 2 * (256 * 64 + 64)
     return 2 * forward * batch
 
 
@@ -45,10 +61,27 @@ class Worker:
     "A contestant's process: `ask` sends a command and waits for the answer."
 
     def __init__(self, module, folder):
-        env = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(HERE.parent)}
-        command = [sys.executable, str(HERE / "contestants" / "worker.py"), module, str(folder)]
+        env = {
+            **os.environ,
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": str(HERE.parent),
+        }
+        command = [
+            sys.executable,
+            str(HERE / "contestants" / "worker.py"),
+            module,
+            str(folder),
+        ]
         self.log = open(folder / f"{module}.log", "w+")
-        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen(
+            command,
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+        )
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -70,17 +103,34 @@ class Worker:
 
 def prepare(folder):
     "What all start from: weights, recipes, a batch of noise, images."
-    code = "import ours, json, pathlib, sys; at = pathlib.Path(sys.argv[1]); " \
+    code = (
+        "import ours, json, pathlib, sys; at = pathlib.Path(sys.argv[1]); "
         "(at / 'recipes.json').write_text(json.dumps(ours.write_weights(at)))"
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(sys.path[:2])}
-    subprocess.run([sys.executable, "-c", code, str(folder)], env=env, check=True, stderr=subprocess.DEVNULL)
+    )
+    env = {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": os.pathsep.join(sys.path[:2]),
+    }
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        env=env,
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     rng = np.random.default_rng(0)
-    np.save(folder / "start.npy", rng.uniform(-1, 1, (BATCH, 32, 32, 1)).astype("float32"))
-    np.save(folder / "images.npy", rng.uniform(-1, 1, (1024, 32, 32, 1)).astype("float32"))
+    np.save(
+        folder / "start.npy", rng.uniform(-1, 1, (BATCH, 32, 32, 1)).astype("float32")
+    )
+    np.save(
+        folder / "images.npy", rng.uniform(-1, 1, (1024, 32, 32, 1)).astype("float32")
+    )
 
 
 def check(workers):
-    "The largest differences to the textbook loop in energy (relative to the largest) and on the walk; ends the run above 1e-4."
+    """The largest differences to the textbook loop in energy (relative to the largest)
+    and on the walk; ends the run above 1e-4.
+    """
     answers = {name: worker.ask("check") for name, worker in workers.items()}
     truth, found = answers["textbook loop"], {}
     for name, one in answers.items():
@@ -94,71 +144,150 @@ def check(workers):
 
 def measure(workers, rounds, train_rounds):
     "Seconds of every round: {name: {what: [...]}}, and GFLOP/s of a large product."
-    times = {name: {"step": [], "step, all cores": [], "BOOK": [], "STABLE": []} for name in workers}
+    times = {
+        name: {"step": [], "step, all cores": [], "BOOK": [], "STABLE": []}
+        for name in workers
+    }
     peak = []
     for number in range(max(rounds, train_rounds)):
         peak.append(workers["ebm_nb, from Python"].ask("matmul", n=2048))
         for name, worker in workers.items():
             _, steps, book, stable = CONTESTANTS[name]
             if number < rounds:
-                for what, seconds in zip(("step", "step, all cores"), worker.ask("sample", steps=steps)):
+                for what, seconds in zip(
+                    ("step", "step, all cores"), worker.ask("sample", steps=steps)
+                ):
                     times[name][what].append(seconds)
             if number < train_rounds:
-                times[name]["BOOK"].append(worker.ask("train", recipe="BOOK", steps=book)[0])
-                times[name]["STABLE"].append(worker.ask("train", recipe="STABLE", steps=stable)[0])
-        print(f"round {number + 1}", {name: round(1e3 * t["step"][-1], 2) for name, t in times.items()}, flush=True)
+                times[name]["BOOK"].append(
+                    worker.ask("train", recipe="BOOK", steps=book)[0]
+                )
+                times[name]["STABLE"].append(
+                    worker.ask("train", recipe="STABLE", steps=stable)[0]
+                )
+        print(
+            f"round {number + 1}",
+            {name: round(1e3 * t["step"][-1], 2) for name, t in times.items()},
+            flush=True,
+        )
     return times, peak
 
 
 def summary(times):
     "Median and quartiles of each list of seconds."
-    quartiles = lambda seconds: dict(zip(("low", "median", "high"), np.percentile(seconds, [25, 50, 75]).tolist()))
-    return {name: {what: {**quartiles(seconds), "rounds": seconds} for what, seconds in parts.items()} for name, parts in times.items()}
+    quartiles = lambda seconds: dict(
+        zip(("low", "median", "high"), np.percentile(seconds, [25, 50, 75]).tolist())
+    )
+    return {
+        name: {
+            what: {**quartiles(seconds), "rounds": seconds}
+            for what, seconds in parts.items()
+        }
+        for name, parts in times.items()
+    }
 
 
 def ratios(results):
     "How many times faster ours is than the others, by medians."
     step = {name: one["step"]["median"] for name, one in results.items()}
-    torch = min((seconds for name, seconds in step.items() if name.startswith("PyTorch")), default=None)
-    others = {"textbook loop": step["textbook loop"], "the faster PyTorch": torch, "JAX": step.get("JAX, jit")}
-    train = {f"training, {name}": results["textbook loop"][name]["median"] for name in ("BOOK", "STABLE")}
+    torch = min(
+        (seconds for name, seconds in step.items() if name.startswith("PyTorch")),
+        default=None,
+    )
+    others = {
+        "textbook loop": step["textbook loop"],
+        "the faster PyTorch": torch,
+        "JAX": step.get("JAX, jit"),
+    }
+    train = {
+        f"training, {name}": results["textbook loop"][name]["median"]
+        for name in ("BOOK", "STABLE")
+    }
     found = {}
     for ours in ("ebm_nb, from Python", "ebm_nb, command line"):
-        found[ours] = {name: seconds / step[ours] for name, seconds in others.items() if seconds}
-        found[ours] |= {name: seconds / results[ours][name.split(", ")[1]]["median"] for name, seconds in train.items()}
+        found[ours] = {
+            name: seconds / step[ours] for name, seconds in others.items() if seconds
+        }
+        found[ours] |= {
+            name: seconds / results[ours][name.split(", ")[1]]["median"]
+            for name, seconds in train.items()
+        }
     return found
 
 
 def cpu():
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": named[0] if named else platform.processor(), "cores": cores, "load before": os.getloadavg()[0],
-            "python": platform.python_version(), "system": platform.system()}
+    lines = (
+        Path("/proc/cpuinfo").read_text().splitlines()
+        if Path("/proc/cpuinfo").exists()
+        else []
+    )
+    named = [
+        line.split(":")[1].strip() for line in lines if line.startswith("model name")
+    ]
+    cores = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count()
+    )
+    return {
+        "cpu": named[0] if named else platform.processor(),
+        "cores": cores,
+        "load before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
 
 
 def picture(results):
-    labels = [name.replace(", ", ",\n").replace("textbook ", "textbook\n") for name in results]
-    return bars(labels, {"ms for a Langevin step": [1e3 * one["step"]["median"] for one in results.values()]},
-                f"ms for a step of {BATCH} chains")
+    labels = [
+        name.replace(", ", ",\n").replace("textbook ", "textbook\n") for name in results
+    ]
+    return bars(
+        labels,
+        {
+            "ms for a Langevin step": [
+                1e3 * one["step"]["median"] for one in results.values()
+            ]
+        },
+        f"ms for a step of {BATCH} chains",
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=9, help="rounds of sampling")
-    parser.add_argument("--train-rounds", type=int, default=5, help="rounds of training steps")
-    parser.add_argument("--out", type=Path, default=HERE / "speed.json", help="a .json; the chart gets the same name as .png")
+    parser.add_argument(
+        "--train-rounds", type=int, default=5, help="rounds of training steps"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=HERE / "speed.json",
+        help="a .json; the chart gets the same name as .png",
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder, machine = Path(folder), cpu()
         prepare(folder)
-        workers = {name: Worker(module, folder) for name, (module, *_) in CONTESTANTS.items()}
+        workers = {
+            name: Worker(module, folder) for name, (module, *_) in CONTESTANTS.items()
+        }
         for worker in workers.values():
             worker.missing = worker.answer().get("missing")
-        left_out = {name: f"{workers.pop(name).missing} is not installed" for name in CONTESTANTS if workers[name].missing}
+        left_out = {
+            name: f"{workers.pop(name).missing} is not installed"
+            for name in CONTESTANTS
+            if workers[name].missing
+        }
         for name, why in left_out.items():
             print(f"{name} is left out: {why}. pip install -e '.[bench]' brings it.")
-        versions = {key: value for worker in workers.values() for key, value in worker.ask("versions").items()}
+        versions = {
+            key: value
+            for worker in workers.values()
+            for key, value in worker.ask("versions").items()
+        }
         same = check(workers)
         print("all give the same energies and the same walk:", same, flush=True)
         for worker in workers.values():
@@ -169,26 +298,49 @@ def main():
     results = summary(times)
     for one in results.values():
         one["images per second, 60 steps"] = BATCH / 60 / one["step"]["median"]
-        one["share of the peak"] = operations() / one["step"]["median"] / 1e9 / float(np.median(peak))
-    report = {"date": date.today().isoformat(), "machine": machine, "versions": versions, "batch": BATCH, "left out": left_out,
-              "differences to the textbook loop": same, "operations of a step": operations(),
-              "GFLOP/s of a large product": {"median": float(np.median(peak)), "rounds": peak},
-              "seconds": results, "times faster": ratios(results)}
+        one["share of the peak"] = (
+            operations() / one["step"]["median"] / 1e9 / float(np.median(peak))
+        )
+    report = {
+        "date": date.today().isoformat(),
+        "machine": machine,
+        "versions": versions,
+        "batch": BATCH,
+        "left out": left_out,
+        "differences to the textbook loop": same,
+        "operations of a step": operations(),
+        "GFLOP/s of a large product": {
+            "median": float(np.median(peak)),
+            "rounds": peak,
+        },
+        "seconds": results,
+        "times faster": ratios(results),
+    }
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     save(picture(results), args.out.with_suffix(".png"))
     table(report)
 
 
 def table(report):
-    print(f"\n{'':22s}{'ms a step':>10s}{'quartiles':>16s}{'all cores':>10s}"
-          f"{'images/s':>10s}{'BOOK s':>8s}{'STABLE s':>9s}{'peak':>6s}")
+    print(
+        f"\n{'':22s}{'ms a step':>10s}{'quartiles':>16s}{'all cores':>10s}"
+        f"{'images/s':>10s}{'BOOK s':>8s}{'STABLE s':>9s}{'peak':>6s}"
+    )
     for name, one in report["seconds"].items():
         step = one["step"]
-        print(f"{name:22s}{1e3 * step['median']:10.2f}{1e3 * step['low']:9.2f} -{1e3 * step['high']:5.2f}"
-              f"{1e3 * one['step, all cores']['median']:10.2f}{one['images per second, 60 steps']:10.0f}"
-              f"{one['BOOK']['median']:8.2f}{one['STABLE']['median']:9.3f}{one['share of the peak']:6.0%}")
+        print(
+            f"{name:22s}{1e3 * step['median']:10.2f}{1e3 * step['low']:9.2f} "
+            f"-{1e3 * step['high']:5.2f}"
+            f"{1e3 * one['step, all cores']['median']:10.2f}"
+            f"{one['images per second, 60 steps']:10.0f}"
+            f"{one['BOOK']['median']:8.2f}{one['STABLE']['median']:9.3f}"
+            f"{one['share of the peak']:6.0%}"
+        )
     for ours, found in report["times faster"].items():
-        print(f"{ours}: " + ", ".join(f"{value:.1f} x {name}" for name, value in found.items()))
+        print(
+            f"{ours}: "
+            + ", ".join(f"{value:.1f} x {name}" for name, value in found.items())
+        )
 
 
 if __name__ == "__main__":

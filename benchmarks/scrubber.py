@@ -1,5 +1,8 @@
-"""The scrubber's budgets beside matplotlib's `to_jshtml` and a redraw in an Output: `python benchmarks/scrubber.py` writes scrubber.json
-beside itself.  1000 steps of 10 chains of the shipped network; Chromium and JupyterLab as in the browser tests."""
+"""The scrubber's budgets beside matplotlib's `to_jshtml` and a redraw in an Output:
+`python benchmarks/scrubber.py` writes scrubber.json
+beside itself.  1000 steps of 10 chains of the shipped network; Chromium and JupyterLab
+as in the browser tests."""
+
 import argparse
 import json
 import statistics
@@ -13,14 +16,16 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-CELLS = ["""
+CELLS = [
+    """
 import numpy as np, ipywidgets
 from ebm_nb.trajectory import Scrubber
 from ebm_nb.plot import curves, figure, tile
 walk = np.load("walk.npz")
 scrubber = Scrubber(walk["x"], walk["energy"])
 scrubber
-""", """
+""",
+    """
 def redraw(index):
     picture, (top, bottom) = figure(7, 3, rows=2)
     top.imshow(tile(scrubber.frames.x[index], 10), cmap="gray", vmin=-1, vmax=1)
@@ -30,20 +35,27 @@ def redraw(index):
     return picture
 
 ipywidgets.interact(redraw, index=ipywidgets.IntSlider(0, 0, 119));
-""", "ipywidgets.interact(redraw, index=ipywidgets.Play(min=0, max=119, interval=80));", """
+""",
+    "ipywidgets.interact(redraw, index=ipywidgets.Play(min=0, max=119, interval=80));",
+    """
 import time
 from pathlib import Path
 Path("busy").touch()
 while not Path("go").exists():
     time.sleep(0.1)
-"""]
+""",
+]
 
-LATENCY = """async ([box, shown]) => {  // ms from a key on the slider to another picture in the page
-    const handle = box.querySelector(".noUi-handle"), look = () => shown(box), times = [];
+# ms from a key on the slider to another picture in the page
+LATENCY = """async ([box, shown]) => {
+    const handle = box.querySelector(".noUi-handle"), look = () => shown(box);
+    const times = [];
     for (let i = 0; i < 30; i++) {
         const before = look(), start = performance.now();
-        handle.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
-        while (look() === before && performance.now() - start < 5000) await new Promise(requestAnimationFrame);
+        const key = {key: "ArrowRight", bubbles: true};
+        handle.dispatchEvent(new KeyboardEvent("keydown", key));
+        while (look() === before && performance.now() - start < 5000)
+            await new Promise(requestAnimationFrame);
         times.push(performance.now() - start);
         await new Promise(done => setTimeout(done, 100));
     }
@@ -63,12 +75,16 @@ IMAGE = "box => box.querySelector('.jp-OutputArea img')?.src"
 
 
 def trajectory():
-    "x (1001, 10, 32, 32, 1) and energy (1001, 10): chains of the shipped network from noise."
+    """x (1001, 10, 32, 32, 1) and energy (1001, 10): chains of the shipped network from
+    noise.
+    """
     from ebm_nb.energy import load_pretrained
     from ebm_nb.langevin import sample_trajectory
 
     noise = np.random.default_rng(0).uniform(-1, 1, (10, 32, 32, 1)).astype(np.float32)
-    walk = sample_trajectory(load_pretrained("mnist"), noise, steps=1000, keep=1001, seed=0)
+    walk = sample_trajectory(
+        load_pretrained("mnist"), noise, steps=1000, keep=1001, seed=0
+    )
     return {"x": walk.x, "energy": walk.energy}
 
 
@@ -98,12 +114,19 @@ def timed(make):
         start = time.perf_counter()
         text = make()
         times.append(time.perf_counter() - start)
-    return {"MB": round(len(text) / 1e6, 3), "seconds to build": round(statistics.median(times), 2)}
+    return {
+        "MB": round(len(text) / 1e6, 3),
+        "seconds to build": round(statistics.median(times), 2),
+    }
 
 
 def measured(page, shown, hand, play):
-    "How soon a picture follows the slider of the box `hand`, and how often it changes while the box `play` plays."
-    run = lambda script, box: page.evaluate(f"box => ({script})([box, {shown}])", box.element_handle())
+    """How soon a picture follows the slider of the box `hand`, and how often it changes
+    while the box `play` plays.
+    """
+    run = lambda script, box: page.evaluate(
+        f"box => ({script})([box, {shown}])", box.element_handle()
+    )
     hand.locator(".noUi-handle").first.press("Home")
     page.wait_for_timeout(1000)
     times = run(LATENCY, hand)
@@ -111,35 +134,70 @@ def measured(page, shown, hand, play):
     rate = run(RATE, play)
     play.locator(".widget-play button").first.click()
     page.wait_for_timeout(1000)
-    return {"slider to picture, median ms": round(statistics.median(times), 1), "p95 ms": round(float(np.percentile(times, 95)), 1),
-            "pictures a second": round(rate, 1)}
+    return {
+        "slider to picture, median ms": round(statistics.median(times), 1),
+        "p95 ms": round(float(np.percentile(times, 95)), 1),
+        "pictures a second": round(rate, 1),
+    }
 
 
 def write_notebook(folder, walk):
     np.savez(folder / "walk.npz", **walk)
-    cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.strip()}
-             for i, cell in enumerate(CELLS)]
-    kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
-    (folder / "bench.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{i}",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": cell.strip(),
+        }
+        for i, cell in enumerate(CELLS)
+    ]
+    kernel = {
+        "kernelspec": {
+            "display_name": "python3",
+            "language": "python",
+            "name": "python3",
+        }
+    }
+    (folder / "bench.ipynb").write_text(
+        json.dumps(
+            {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+        )
+    )
 
 
 def in_jupyterlab(walk):
-    "The scrubber while the kernel is busy and when it is not, and a figure that is drawn anew for every step."
+    """The scrubber while the kernel is busy and when it is not, and a figure that is
+    drawn anew for every step.
+    """
     import browser as b
 
     with tempfile.TemporaryDirectory() as name, b.chromium() as chromium:
         folder = Path(name)
         write_notebook(folder, walk)
-        with b.jupyterlab(folder) as lab, b.running(chromium, lab, "bench", width=1200, height=1000) as page:
+        with (
+            b.jupyterlab(folder) as lab,
+            b.running(chromium, lab, "bench", width=1200, height=1000) as page,
+        ):
             b.until((folder / "busy").exists, 120, "the start of the last cell")
             page.locator(".ebm-view canvas").first.wait_for()
             page.wait_for_timeout(2000)
-            ours, redraw = page.locator(".ebm-scrubber-box").first, page.locator(".widget-interact")
+            ours, redraw = (
+                page.locator(".ebm-scrubber-box").first,
+                page.locator(".widget-interact"),
+            )
             busy = measured(page, CANVAS, ours, ours)
             (folder / "go").touch()
             b.until(lambda: b.finished(page), 120, "the end of the run")
-            return {"scrubber, kernel busy": busy, "scrubber": measured(page, CANVAS, ours, ours),
-                    "redraw in an Output": measured(page, IMAGE, redraw.nth(0), redraw.nth(1))}
+            return {
+                "scrubber, kernel busy": busy,
+                "scrubber": measured(page, CANVAS, ours, ours),
+                "redraw in an Output": measured(
+                    page, IMAGE, redraw.nth(0), redraw.nth(1)
+                ),
+            }
 
 
 def main():
@@ -156,8 +214,13 @@ def main():
         frames = read(walk["x"], walk["energy"], spacing=spacing)
         return fragment(frames, payload(frames, spacing))
 
-    report = {"machine": cpu(), "static, linear": timed(lambda: static("linear")), "static, log": timed(lambda: static("log")),
-              "to_jshtml": timed(lambda: jshtml(read(walk["x"], walk["energy"]))), **in_jupyterlab(walk)}
+    report = {
+        "machine": cpu(),
+        "static, linear": timed(lambda: static("linear")),
+        "static, log": timed(lambda: static("log")),
+        "to_jshtml": timed(lambda: jshtml(read(walk["x"], walk["energy"]))),
+        **in_jupyterlab(walk),
+    }
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 

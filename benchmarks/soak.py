@@ -1,7 +1,10 @@
-"""Train and sample for half an hour in one process: `python benchmarks/soak.py` writes soak.json and soak.png (Linux).
+"""Train and sample for half an hour in one process: `python benchmarks/soak.py` writes
+soak.json and soak.png (Linux).
 
-It fails if resident memory still grows after a third of the time, if TensorFlow traces anew or if file handles are lost.
+It fails if resident memory still grows after a third of the time, if TensorFlow traces
+anew or if file handles are lost.
 """
+
 import argparse
 import json
 import os
@@ -24,7 +27,9 @@ from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.plot import curves, save  # noqa: E402
 from ebm_nb.training import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 
-MOST_GROWTH = 0.25  # MB a minute after warm-up, 15 MB an hour; one small TensorFlow graph kept a turn is twice as much
+# MB a minute after warm-up, 15 MB an hour; one small TensorFlow graph kept a turn is
+# twice as much
+MOST_GROWTH = 0.25
 
 
 class Counted(EnergyModel):
@@ -38,15 +43,28 @@ class Counted(EnergyModel):
 
 
 def held(model):
-    """What the process holds now: MB of memory, open files, graphs traced for training and for sampling.
+    """What the process holds now: MB of memory, open files, graphs traced for training
+    and for sampling.
 
-    Resident memory has pages of program files, which the kernel drops and reads again as it likes; "MB" is without them.
+    Resident memory has pages of program files, which the kernel drops and reads again
+    as it likes; "MB" is without them.
     """
-    kept = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    resident, program = (int(kept[name].split()[0]) / 1024 for name in ("VmRSS", "RssFile"))
-    chains_traced = langevin._compiled(langevin.chain, model.averaged).experimental_get_tracing_count()
-    return {"MB": resident - program, "MB of program files": program, "files": len(os.listdir("/proc/self/fd")),
-            "updates traced": Counted.updates_traced, "chains traced": chains_traced}
+    kept = dict(
+        line.split(":") for line in Path("/proc/self/status").read_text().splitlines()
+    )
+    resident, program = (
+        int(kept[name].split()[0]) / 1024 for name in ("VmRSS", "RssFile")
+    )
+    chains_traced = langevin._compiled(
+        langevin.chain, model.averaged
+    ).experimental_get_tracing_count()
+    return {
+        "MB": resident - program,
+        "MB of program files": program,
+        "files": len(os.listdir("/proc/self/fd")),
+        "updates traced": Counted.updates_traced,
+        "chains traced": chains_traced,
+    }
 
 
 def turn(model, images, folder, number):
@@ -59,7 +77,9 @@ def turn(model, images, folder, number):
 
 def soak(minutes):
     keras.utils.set_random_seed(0)
-    model = Counted(energy_cnn(), replace(STABLE, batch_size=32, capacity=512, decay_steps=None))
+    model = Counted(
+        energy_cnn(), replace(STABLE, batch_size=32, capacity=512, decay_steps=None)
+    )
     model.compile()
     images, rows, start = load_images("digits")[0], [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -70,12 +90,18 @@ def soak(minutes):
 
 
 def verdict(rows):
-    "What is wrong, in words, and the growth in MB a minute over the last two thirds of the time."
+    """What is wrong, in words, and the growth in MB a minute over the last two thirds
+    of the time.
+    """
     late = [row for row in rows if row["minutes"] > rows[-1]["minutes"] / 3]
-    growth = np.polyfit([row["minutes"] for row in late], [row["MB"] for row in late], 1)[0]
+    growth = np.polyfit(
+        [row["minutes"] for row in late], [row["MB"] for row in late], 1
+    )[0]
     wrong = {f"memory grows by {growth:.2f} MB a minute": growth > MOST_GROWTH}
     for name in ("files", "updates traced", "chains traced"):
-        wrong[f"{name} went from {late[0][name]} to {late[-1][name]}"] = late[-1][name] > late[0][name]
+        wrong[f"{name} went from {late[0][name]} to {late[-1][name]}"] = (
+            late[-1][name] > late[0][name]
+        )
     return growth, [words for words, true in wrong.items() if true]
 
 
@@ -85,11 +111,26 @@ def main():
     args = parser.parse_args()
     rows = soak(args.minutes)
     growth, wrong = verdict(rows)
-    (HERE / "soak.json").write_text(json.dumps({"minutes": args.minutes, "MB a minute": growth, "rows": rows}) + "\n")
-    save(curves([row["minutes"] for row in rows], {"resident memory": [row["MB"] for row in rows]}, "minutes", "MB"), HERE / "soak.png")
+    (HERE / "soak.json").write_text(
+        json.dumps({"minutes": args.minutes, "MB a minute": growth, "rows": rows})
+        + "\n"
+    )
+    save(
+        curves(
+            [row["minutes"] for row in rows],
+            {"resident memory": [row["MB"] for row in rows]},
+            "minutes",
+            "MB",
+        ),
+        HERE / "soak.png",
+    )
     last = rows[-1]
-    print(f"{len(rows)} turns in {last['minutes']:.1f} minutes: {last['MB']:.0f} MB, growing by {growth:.2f} MB a minute after warm-up; "
-          f"{last['files']} files open; graphs traced: {last['updates traced']} of the update, {last['chains traced']} of the chain.")
+    print(
+        f"{len(rows)} turns in {last['minutes']:.1f} minutes: {last['MB']:.0f} MB, "
+        f"growing by {growth:.2f} MB a minute after warm-up; "
+        f"{last['files']} files open; graphs traced: {last['updates traced']} of the "
+        f"update, {last['chains traced']} of the chain."
+    )
     sys.exit("; ".join(wrong) or 0)
 
 

@@ -1,4 +1,7 @@
-"""Where the seconds of `ebm_nb sample -n 16` go: `python benchmarks/startup.py` writes startup.json beside itself."""
+"""Where the seconds of `ebm_nb sample -n 16` go: `python benchmarks/startup.py` writes
+startup.json beside itself.
+"""
+
 import argparse
 import json
 import statistics
@@ -29,14 +32,21 @@ x = langevin.sample(energy, noise, 1000, **kernel)
 lap()
 cli._write(x, cli.Path(sys.argv[1]) / "samples.png")
 lap()
-names = ["ebm_nb.cli", "import tensorflow", "modules and weights", "trace", "run 1000 steps", "picture"]
+names = ["ebm_nb.cli", "import tensorflow", "modules and weights", "trace"]
+names += ["run 1000 steps", "picture"]
 print(json.dumps({name: b - a for name, a, b in zip(names, clock, clock[1:])}))
 """
 
 
 def seconds(*command):
     start = time.perf_counter()
-    subprocess.run([sys.executable, *command], check=True, cwd=HERE.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *command],
+        check=True,
+        cwd=HERE.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - start
 
 
@@ -49,12 +59,34 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(args.rounds):
             alone.append(seconds("-c", "import tensorflow"))
-            whole.append(seconds("-c", "from ebm_nb.cli import main; main()", "sample", "-n", "16", "--out", f"{folder}/samples.png"))
-            out = subprocess.run([sys.executable, "-c", PARTS, folder], check=True, cwd=HERE.parent, text=True, stdout=subprocess.PIPE,
-                                 stderr=subprocess.DEVNULL).stdout
+            whole.append(
+                seconds(
+                    "-c",
+                    "from ebm_nb.cli import main; main()",
+                    "sample",
+                    "-n",
+                    "16",
+                    "--out",
+                    f"{folder}/samples.png",
+                )
+            )
+            out = subprocess.run(
+                [sys.executable, "-c", PARTS, folder],
+                check=True,
+                cwd=HERE.parent,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ).stdout
             parts.append(json.loads(out.splitlines()[-1]))
-    report = {"parts": {name: statistics.median(part[name] for part in parts) for name in parts[0]},
-              "ebm_nb sample -n 16": statistics.median(whole), "import tensorflow alone": statistics.median(alone), "rounds": parts}
+    report = {
+        "parts": {
+            name: statistics.median(part[name] for part in parts) for name in parts[0]
+        },
+        "ebm_nb sample -n 16": statistics.median(whole),
+        "import tensorflow alone": statistics.median(alone),
+        "rounds": parts,
+    }
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 

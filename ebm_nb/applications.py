@@ -19,47 +19,89 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import MinMaxScaler
 
-from .checks import BOUNDS, ENERGY, IMAGES, PATH, SEED, array, number, optional, several, shown, takes, tensor, whole
+from ebm_nb.checks import (
+    BOUNDS,
+    ENERGY,
+    IMAGES,
+    PATH,
+    SEED,
+    array,
+    number,
+    optional,
+    several,
+    shown,
+    takes,
+    tensor,
+    whole,
+)
 from .langevin import STEP, _check_start, fold, integer_key, langevin_step
 
 # %% ../nbs/10_applications.ipynb #cc6e1b8e
 @takes(inside=array("(...)"), outside=array("(...)"))
 def auroc(inside, outside) -> float:
-    """P[score of a stranger > score of one of us], ties counting half: 1 is perfect, 0.5 a coin.
+    """P[score of a stranger > score of one of us], ties counting half: 1 is perfect,
+    0.5 a coin.
 
-    inside, outside: (N,), (M,) finite scores, higher meaning stranger, such as energies. Raises ValueError where one is empty.
+    inside, outside: (N,), (M,) finite scores, higher meaning stranger, such as
+    energies. Raises ValueError where one is empty.
     """
     inside, outside = np.ravel(inside), np.ravel(outside)
-    return float(roc_auc_score(np.repeat([0, 1], [inside.size, outside.size]), np.concatenate([inside, outside])))
+    return float(
+        roc_auc_score(
+            np.repeat([0, 1], [inside.size, outside.size]),
+            np.concatenate([inside, outside]),
+        )
+    )
 
 # %% ../nbs/10_applications.ipynb #b3e308c3
-LETTERS = "ABCDEFGHKMNPRTUVWXYacdefhkmnprtuvwxy"     # without I, J, L, O, Q, S, Z, b, g, i, j, l, o, q, s, z: they pass for digits
+# without I, J, L, O, Q, S, Z, b, g, i, j, l, o, q, s, z: they pass for digits
+LETTERS = "ABCDEFGHKMNPRTUVWXYacdefhkmnprtuvwxy"
 
 
 @takes(n=whole(), seed=SEED)
 def font_letters(n: int, seed: int = 0) -> np.ndarray:
-    "n letters drawn from the fonts of matplotlib, 22 pixels high: float32 (n, 32, 32, 1) in [-1, 1]."
-    files = sorted((Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("DejaVu*.ttf"))
-    fonts = [ImageFont.truetype(str(file), 22) for file in files if "Display" not in file.name]
+    """n letters drawn from the fonts of matplotlib, 22 pixels high: float32 (n, 32, 32,
+    1) in [-1, 1].
+    """
+    files = sorted(
+        (Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("DejaVu*.ttf")
+    )
+    fonts = [
+        ImageFont.truetype(str(file), 22)
+        for file in files
+        if "Display" not in file.name
+    ]
     rng, pages = np.random.default_rng(seed), []
     for _ in range(n):
         page = Image.new("L", (32, 32))
-        ImageDraw.Draw(page).text((16, 16), rng.choice(list(LETTERS)), 255, fonts[rng.integers(len(fonts))], anchor="mm")
+        ImageDraw.Draw(page).text(
+            (16, 16),
+            rng.choice(list(LETTERS)),
+            255,
+            fonts[rng.integers(len(fonts))],
+            anchor="mm",
+        )
         pages.append(np.asarray(page, np.float32) / 127.5 - 1)
     return np.array(pages)[..., None]
 
 # %% ../nbs/10_applications.ipynb #b96f92f8
 @takes(images=IMAGES, seed=SEED)
 def by_hand(images, seed: int = 0) -> np.ndarray:
-    "Images (N, 32, 32, 1) in [-1, 1] bent by a smooth random field, sheared, and some of them thickened, as if written by hand."
+    """Images (N, 32, 32, 1) in [-1, 1] bent by a smooth random field, sheared, and some
+    of them thickened, as if written by hand.
+    """
     rng, rows = np.random.default_rng(seed), np.indices((32, 32)).astype(float)
     out = []
     for page in (np.asarray(images)[..., 0] + 1) / 2:
         bend = ndimage.gaussian_filter(rng.normal(size=(2, 32, 32)), (0, 5, 5))
         shear = np.stack([np.zeros((32, 32)), rng.normal(0, 0.2) * (rows[0] - 16)])
-        page = ndimage.map_coordinates(page, rows + 2.0 * bend / bend.std() + shear, order=1)
+        page = ndimage.map_coordinates(
+            page, rows + 2.0 * bend / bend.std() + shear, order=1
+        )
         if rng.random() < 0.6:
-            page = ndimage.grey_dilation(page, footprint=ndimage.generate_binary_structure(2, 1))
+            page = ndimage.grey_dilation(
+                page, footprint=ndimage.generate_binary_structure(2, 1)
+            )
         page = ndimage.gaussian_filter(page, 0.5)
         out.append(np.clip(1.4 * page / max(page.max(), 1e-6), 0, 1))
     return (2 * np.array(out, np.float32) - 1)[..., None]
@@ -67,20 +109,31 @@ def by_hand(images, seed: int = 0) -> np.ndarray:
 # %% ../nbs/10_applications.ipynb #820fcc06
 @takes(x_test=IMAGES, seed=SEED)
 def strangers(x_test, seed: int = 0) -> dict:
-    """Sets of images that are no digits, or no longer: name to float32 (N, 32, 32, 1) in [-1, 1], as many as x_test.
+    """Sets of images that are no digits, or no longer: name to float32 (N, 32, 32, 1)
+    in [-1, 1], as many as x_test.
 
     x_test: images of digits (N, 32, 32, 1) in [-1, 1].
     """
     n, rng = len(x_test), np.random.default_rng(seed)
     letters = font_letters(n, seed)
-    return {"font letters": letters, "handwritten-like letters": by_hand(letters, seed), "mirrored digits": x_test[:, :, ::-1],
-            "upside-down digits": x_test[:, ::-1], "rotated digits": np.rot90(x_test, axes=(1, 2)), "inverted digits": -x_test,
-            "uniform noise": rng.uniform(-1, 1, x_test.shape).astype(np.float32),
-            "constant images": np.broadcast_to(rng.uniform(-1, 1, (n, 1, 1, 1)), x_test.shape).astype(np.float32)}
+    return {
+        "font letters": letters,
+        "handwritten-like letters": by_hand(letters, seed),
+        "mirrored digits": x_test[:, :, ::-1],
+        "upside-down digits": x_test[:, ::-1],
+        "rotated digits": np.rot90(x_test, axes=(1, 2)),
+        "inverted digits": -x_test,
+        "uniform noise": rng.uniform(-1, 1, x_test.shape).astype(np.float32),
+        "constant images": np.broadcast_to(
+            rng.uniform(-1, 1, (n, 1, 1, 1)), x_test.shape
+        ).astype(np.float32),
+    }
 
 # %% ../nbs/10_applications.ipynb #fbdea244
 def _walk(energy, x, steps, seed, kernel):
-    "Langevin chains of an energy that differs from chain to chain, so that the batch may not be cut; little noise stays in the result."
+    """Langevin chains of an energy that differs from chain to chain, so that the batch
+    may not be cut; little noise stays in the result.
+    """
     kernel = {"noise_scale": 0.005, **kernel}
 
     @tf.function(autograph=False)
@@ -91,10 +144,17 @@ def _walk(energy, x, steps, seed, kernel):
     return run(tf.convert_to_tensor(x), integer_key(seed)).numpy()
 
 # %% ../nbs/10_applications.ipynb #93e73779
-@takes(**{**STEP, "seed": SEED, "bounds": optional(BOUNDS)}, damaged=array("(N, d, ...)", "f"), pull=number(least=0),
-       steps=whole())
-def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel):
-    """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged images.
+@takes(
+    **{**STEP, "seed": SEED, "bounds": optional(BOUNDS)},
+    damaged=array("(N, d, ...)", "f"),
+    pull=number(least=0),
+    steps=whole(),
+)
+def denoise(
+    energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel
+):
+    """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged
+    images.
 
     damaged: (N, ...) within bounds. pull: 0 or more; 0 trusts the energy alone.
     kernel: keywords of `langevin.langevin_step`; noise_scale is 0.005 if not given.
@@ -103,7 +163,9 @@ def denoise(energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0
     target = _check_start(damaged, kernel.get("bounds", (-1.0, 1.0)))
 
     def both(x):
-        return energy(x) + pull / 2 * tf.reduce_sum((x - target) ** 2, axis=list(range(1, len(x.shape))))
+        return energy(x) + pull / 2 * tf.reduce_sum(
+            (x - target) ** 2, axis=list(range(1, len(x.shape)))
+        )
 
     return _walk(both, damaged, steps, seed, kernel)
 
@@ -115,59 +177,95 @@ def _spreads(shape, over):
         return False
 
 # %% ../nbs/10_applications.ipynb #cf6df299
-@takes(**{**STEP, "x": tensor("(N, d, ...)"), "seed": SEED, "bounds": BOUNDS}, known=tensor("(...)", "b"), steps=whole())
+@takes(
+    **{**STEP, "x": tensor("(N, d, ...)"), "seed": SEED, "bounds": BOUNDS},
+    known=tensor("(...)", "b"),
+    steps=whole(),
+)
 def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
-    """Fill the unknown pixels of x by Langevin sampling from uniform noise; known pixels come back untouched.
+    """Fill the unknown pixels of x by Langevin sampling from uniform noise; known
+    pixels come back untouched.
 
-    x: (N, ...) float array within bounds; its unknown pixels are never read. known: bool, of a shape that broadcasts to x.
-    kernel: keywords of `langevin.langevin_step`, with bounds; noise_scale is 0.005 if not given.
+    x: (N, ...) float array within bounds; its unknown pixels are never read. known:
+    bool, of a shape that broadcasts to x.
+    kernel: keywords of `langevin.langevin_step`, with bounds; noise_scale is 0.005 if
+    not given.
     Raises ValueError for a mask of another type or shape.
     """
     known, x = np.asarray(known), np.asarray(x)
     if not _spreads(known.shape, x.shape):
-        raise ValueError(f"expected known as True or False of a shape like {x.shape}, got {known.dtype} {known.shape}.")
+        raise ValueError(
+            f"expected known as True or False of a shape like {x.shape}, got "
+            f"{known.dtype} {known.shape}."
+        )
     low, high = kernel.get("bounds", (-1.0, 1.0))
     if not ((x >= low) & (x <= high) | ~known).all():
-        raise ValueError(f"known pixels of x must lie within the bounds {(low, high)}, got {shown(np.where(known, x, 0))}.")
+        raise ValueError(
+            f"known pixels of x must lie within the bounds {(low, high)}, got "
+            f"{shown(np.where(known, x, 0))}."
+        )
     noise = np.random.default_rng(seed).uniform(low, high, x.shape).astype(x.dtype)
     held, start = tf.where(known, x, tf.zeros_like(x)), np.where(known, x, noise)
-    filled = _walk(lambda x: energy(tf.where(known, held, x)), start, steps, seed, kernel)
+    filled = _walk(
+        lambda x: energy(tf.where(known, held, x)), start, steps, seed, kernel
+    )
     return np.where(known, x, filled)
 
 # %% ../nbs/10_applications.ipynb #cb92cb50
 @takes(energies=several(ENERGY), weights=optional(array("(K,)")))
 def product(*energies, weights=None):
-    """The energy sum_i w_i E_i(x), whose density is the product of all: x must please each.
+    """The energy sum_i w_i E_i(x), whose density is the product of all: x must please
+    each.
 
-    weights: one number for each energy; 1 each if not given. Raises ValueError where their counts differ.
+    weights: one number for each energy; 1 each if not given. Raises ValueError where
+    their counts differ.
     """
-    weights = [1.0] * len(energies) if weights is None else np.asarray(weights, np.float32)
+    weights = (
+        [1.0] * len(energies) if weights is None else np.asarray(weights, np.float32)
+    )
     if len(weights) != len(energies):
-        raise ValueError(f"expected one weight for each energy, got {len(energies)} energies and {len(weights)} weights.")
-    return lambda x: tf.add_n([weight * energy(x) for weight, energy in zip(weights, energies)])
+        raise ValueError(
+            f"expected one weight for each energy, got {len(energies)} energies and "
+            f"{len(weights)} weights."
+        )
+    return lambda x: tf.add_n(
+        [weight * energy(x) for weight, energy in zip(weights, energies)]
+    )
 
 
 @takes(energies=several(ENERGY))
 def either(*energies):
-    """The energy -log sum_i exp(-E_i(x)), whose density is the sum of all: x must please one of them.
+    """The energy -log sum_i exp(-E_i(x)), whose density is the sum of all: x must
+    please one of them.
 
     An energy's share is its own Z, so add log Z_i to E_i for equal shares.
     """
-    return lambda x: -tf.reduce_logsumexp(tf.stack([-energy(x) for energy in energies]), axis=0)
+    return lambda x: (
+        -tf.reduce_logsumexp(tf.stack([-energy(x) for energy in energies]), axis=0)
+    )
 
 # %% ../nbs/10_applications.ipynb #5ee89664
 @takes(folder=PATH)
 def image_files(folder) -> list:
-    "Paths of all .png and .jpg images of a folder, by name. Raises ValueError for a folder without any."
-    files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    """Paths of all .png and .jpg images of a folder, by name. Raises ValueError for a
+    folder without any.
+    """
+    files = sorted(
+        path
+        for path in Path(folder).glob("*")
+        if path.suffix.lower() in (".png", ".jpg", ".jpeg")
+    )
     if not files:
-        raise ValueError(f"expected a folder with .png or .jpg images, found none in {folder}.")
+        raise ValueError(
+            f"expected a folder with .png or .jpg images, found none in {folder}."
+        )
     return files
 
 
 @takes(folder=PATH, side=whole())
 def read_folder(folder, side: int = 28) -> np.ndarray:
-    """All `image_files` of a folder as grey uint8 (N, side, side), scaled to fit and centred.
+    """All `image_files` of a folder as grey uint8 (N, side, side), scaled to fit and
+    centred.
 
     Raises ValueError for a folder without images and for a file that is none.
     """
@@ -178,8 +276,15 @@ def _grey(path, side):
     try:
         with Image.open(path) as image:
             image = image.convert("L")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:       # whatever a hostile file provokes
-        raise ValueError(f"{path} can't be read as an image: remove or replace it.") from error
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as error:  # whatever a hostile file provokes
+        raise ValueError(
+            f"{path} can't be read as an image: remove or replace it."
+        ) from error
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     page = Image.new("L", (side, side))
     page.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
@@ -187,29 +292,53 @@ def _grey(path, side):
 
 # %% ../nbs/10_applications.ipynb #0a6f3e21
 @takes(energy=ENERGY, x=tensor("(N, d, ...)", "fiu"), bounds=BOUNDS, batch_size=whole())
-def outlier_scores(energy, x, bounds: tuple = (-1.0, 1.0), batch_size: int = 1000) -> np.ndarray:
-    """Energies (N,) of x (N, ...), infinite for whatever leaves the bounds: the higher, the stranger.
+def outlier_scores(
+    energy, x, bounds: tuple = (-1.0, 1.0), batch_size: int = 1000
+) -> np.ndarray:
+    """Energies (N,) of x (N, ...), infinite for whatever leaves the bounds: the higher,
+    the stranger.
 
     Raises ValueError for NaN in x or in an energy.
     """
     x = np.asarray(x, np.float32)
-    parts = [np.asarray(energy(x[i:i + batch_size])) for i in range(0, len(x), batch_size)]
+    parts = [
+        np.asarray(energy(x[i : i + batch_size])) for i in range(0, len(x), batch_size)
+    ]
     outside = ((x < bounds[0]) | (x > bounds[1])).reshape(len(x), -1).any(1)
     scores = np.where(outside, np.inf, np.concatenate(parts))
     if np.isnan(x).any() or np.isnan(scores).any():
-        raise ValueError("expected numbers to score, and an energy that answers with numbers: there is NaN in them.")
+        raise ValueError(
+            "expected numbers to score, and an energy that answers with numbers: "
+            "there is NaN in them."
+        )
     return scores
 
 # %% ../nbs/10_applications.ipynb #c8a2f5b1
-TABLE = {"steps": 20, "step_size": 0.002, "noise_scale": 0.004**0.5, "grad_clip": None, "capacity": 2048, "data_noise": 0.03,
-         "alpha": 0.001, "learning_rate": 2e-3, "beta_1": 0.0, "decay_steps": 500, "averaging": 0.99}    # of a Recipe
+TABLE = {
+    "steps": 20,
+    "step_size": 0.002,
+    "noise_scale": 0.004**0.5,
+    "grad_clip": None,
+    "capacity": 2048,
+    "data_noise": 0.03,
+    "alpha": 0.001,
+    "learning_rate": 2e-3,
+    "beta_1": 0.0,
+    "decay_steps": 500,
+    "averaging": 0.99,
+}  # of a Recipe
 
 
 @takes(low=array("(d,)"), high=array("(d,)"))
 def scaler(low, high) -> MinMaxScaler:
-    "scikit-learn's scaler of columns, from low and high (d,) to -0.8 and 0.8; `inverse_transform` goes back."
+    """scikit-learn's scaler of columns, from low and high (d,) to -0.8 and 0.8;
+    `inverse_transform` goes back.
+    """
     if np.shape(low) != np.shape(high) or not np.all(np.less_equal(low, high)):
-        raise ValueError(f"low must be at most high in every column, got {shown(low)} and {shown(high)}.")
+        raise ValueError(
+            f"low must be at most high in every column, got {shown(low)} and "
+            f"{shown(high)}."
+        )
     return MinMaxScaler((-0.8, 0.8)).fit(np.array([low, high], float))
 
 # %% ../nbs/10_applications.ipynb #5b8e17ac
@@ -219,7 +348,12 @@ def _csv(path):
     names = [] if all(map(_number, first)) else first
     if len(lines) <= bool(names):
         raise ValueError("there are no rows in it")
-    return names, np.loadtxt(io.StringIO("\n".join(lines[bool(names):])), delimiter=",", ndmin=2, quotechar='"')
+    return names, np.loadtxt(
+        io.StringIO("\n".join(lines[bool(names) :])),
+        delimiter=",",
+        ndmin=2,
+        quotechar='"',
+    )
 
 
 def _number(word):
@@ -231,16 +365,34 @@ def _number(word):
 # %% ../nbs/10_applications.ipynb #4f7e90d3
 @takes(path=PATH)
 def read_table(path) -> tuple:
-    """The columns' names and the rows (N, d), float64, of a .csv file, with or without a line of names, or of a .npy file.
+    """The columns' names and the rows (N, d), float64, of a .csv file, with or without
+    a line of names, or of a .npy file.
 
-    Raises ValueError where the file is missing or holds anything but a table of finite numbers.
+    Raises ValueError where the file is missing or holds anything but a table of finite
+    numbers.
     """
     path = Path(path)
     try:
-        names, rows = _csv(path) if path.suffix.lower() == ".csv" else ([], np.load(path, allow_pickle=False))
-        if rows.dtype.kind not in "iuf" or rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
-            raise ValueError(f"expected rows of finite numbers, got {rows.dtype} of shape {rows.shape}")
-    except Exception as error:                                                      # whatever a hostile file provokes
-        reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0].split(";")[0].rstrip(".")
+        names, rows = (
+            _csv(path)
+            if path.suffix.lower() == ".csv"
+            else ([], np.load(path, allow_pickle=False))
+        )
+        if (
+            rows.dtype.kind not in "iuf"
+            or rows.ndim != 2
+            or not rows.size
+            or not np.isfinite(rows).all()
+        ):
+            raise ValueError(
+                f"expected rows of finite numbers, got {rows.dtype} of shape "
+                f"{rows.shape}"
+            )
+    except Exception as error:  # whatever a hostile file provokes
+        reason = getattr(error, "strerror", None) or (
+            str(error) or type(error).__name__
+        ).splitlines()[0].split(";")[0].rstrip(".")
         raise ValueError(f"{path} can't be read as a table: {reason}.") from error
-    return names or [f"column {i}" for i in range(1, rows.shape[1] + 1)], rows.astype(float)
+    return names or [f"column {i}" for i in range(1, rows.shape[1] + 1)], rows.astype(
+        float
+    )

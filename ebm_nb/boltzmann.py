@@ -20,9 +20,15 @@ from .checks import ENERGY, SEED, array, instance, number, takes, tensor, whole
 def _finite_energies(values):
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
-        raise ValueError(f"expected energies of shape (N,), one for each state, got {values.shape}: squeeze other axes away.")
+        raise ValueError(
+            "expected energies of shape (N,), one for each state, got "
+            f"{values.shape}: squeeze other axes away."
+        )
     if not np.isfinite(values).all():
-        raise ValueError("expected finite energies, got NaN or infinity: leave impossible states out.")
+        raise ValueError(
+            "expected finite energies, got NaN or infinity: leave impossible states "
+            "out."
+        )
     return values
 
 # %% ../nbs/00_boltzmann.ipynb #940e8ab3
@@ -31,7 +37,8 @@ def probabilities(energies, temperature=1.0):
     """Boltzmann probabilities of discrete states: low energy means likely.
 
     energies: (N,) finite numbers. temperature: above 0, in the unit of the energies.
-    Returns (N,) float64 that sum to 1. Raises ValueError for other shapes, NaN or infinity.
+    Returns (N,) float64 that sum to 1. Raises ValueError for other shapes, NaN or
+    infinity.
     Source: MacKay (2003), chapter 31.
     """
     energies = np.asarray(energies, np.float64)
@@ -45,52 +52,74 @@ def _points(x):
 
 @takes(x=tensor("(B, d)"), k=number(above=0))
 def harmonic(x, k=1.0):
-    """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k around 0.
+    """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k
+    around 0.
 
-    x: points (B, d), computed in float32. k: stiffness, above 0. Returns (B,). Raises ValueError otherwise.
+    x: points (B, d), computed in float32. k: stiffness, above 0. Returns (B,). Raises
+    ValueError otherwise.
     """
     return 0.5 * k * tf.reduce_sum(_points(x) ** 2, axis=-1)
 
 # %% ../nbs/00_boltzmann.ipynb #fa6808fd
 @takes(x=tensor("(B, d)"), barrier=number(above=0), well=number(above=0), tilt=number())
 def double_well(x, barrier=3.0, well=1.5, tilt=0.0):
-    """Energy with two wells at x1 = -well and +well, a barrier between them, and springs along other coordinates.
+    """Energy with two wells at x1 = -well and +well, a barrier between them, and
+    springs along other coordinates.
 
-    x: points (B, d), computed in float32. barrier: height at x1 = 0, above 0. well: above 0, in units of x.
-    tilt: energy per unit of x1, any finite number; above 0 it favours the left well. Returns (B,). Raises ValueError otherwise.
+    x: points (B, d), computed in float32. barrier: height at x1 = 0, above 0. well:
+    above 0, in units of x.
+    tilt: energy per unit of x1, any finite number; above 0 it favours the left well.
+    Returns (B,). Raises ValueError otherwise.
     """
     x = _points(x)
     first = x[:, 0]
-    return barrier * ((first / well) ** 2 - 1) ** 2 + tilt * first + 0.5 * tf.reduce_sum(x[:, 1:] ** 2, axis=-1)
+    return (
+        barrier * ((first / well) ** 2 - 1) ** 2
+        + tilt * first
+        + 0.5 * tf.reduce_sum(x[:, 1:] ** 2, axis=-1)
+    )
 
 # %% ../nbs/00_boltzmann.ipynb #bc148be0
 class Grid(NamedTuple):
-    """Cells of equal size: `points` (N, d) float32, their centres; `volume` of one cell, in units of x to the power d."""
+    """Cells of equal size: `points` (N, d) float32, their centres; `volume` of one
+    cell, in units of x to the power d.
+    """
+
     points: np.ndarray
     volume: float
 
 
 @takes(low=number(), high=number(), n=whole(), dim=whole())
 def grid(low, high, n, dim=1):
-    """Cut the box [low, high]^dim into n^dim equal cells; the last coordinate runs fastest.
+    """Cut the box [low, high]^dim into n^dim equal cells; the last coordinate runs
+    fastest.
 
-    low, high: finite, in units of x. n: cells along each side, at least 1. dim: at least 1. At most 10 million cells.
+    low, high: finite, in units of x. n: cells along each side, at least 1. dim: at
+    least 1. At most 10 million cells.
     Returns a Grid. Raises ValueError otherwise.
     """
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}.")
     if dim * math.log10(n) > 7:
-        raise ValueError(f"expected at most 10 million cells, got {n}^{dim}: a grid is for one, two or three dimensions.")
+        raise ValueError(
+            f"expected at most 10 million cells, got {n}^{dim}: a grid is for one, "
+            "two or three dimensions."
+        )
     width = (high - low) / n
-    axes = np.meshgrid(*[low + width * (np.arange(n) + 0.5)] * dim, indexing="ij", copy=False)
+    axes = np.meshgrid(
+        *[low + width * (np.arange(n) + 0.5)] * dim, indexing="ij", copy=False
+    )
     return Grid(np.stack(axes, -1).reshape(-1, dim).astype(np.float32), width**dim)
 
 # %% ../nbs/00_boltzmann.ipynb #1897db6f
 def _cell_energies(energy, grid):
     values = np.asarray(energy(grid.points))
     if values.shape != grid.points.shape[:1]:
-        raise ValueError(f"expected an energy that returns {grid.points.shape[:1]} for {grid.points.shape} points, "
-                         f"got {values.shape}: squeeze or sum it to one number for each point.")
+        raise ValueError(
+            f"expected an energy that returns {grid.points.shape[:1]} for "
+            f"{grid.points.shape} points, "
+            f"got {values.shape}: squeeze or sum it to one number for each point."
+        )
     return _finite_energies(values)
 
 
@@ -98,8 +127,10 @@ def _cell_energies(energy, grid):
 def log_z(energy, grid, temperature=1.0):
     """Logarithm of the partition function over the box of `grid`, by the midpoint rule.
 
-    energy: callable, points (N, d) -> (N,). grid: a Grid that holds all the mass you care about.
-    temperature: above 0. Returns a float. Raises ValueError for an energy of another shape, NaN or infinity.
+    energy: callable, points (N, d) -> (N,). grid: a Grid that holds all the mass you
+    care about.
+    temperature: above 0. Returns a float. Raises ValueError for an energy of another
+    shape, NaN or infinity.
     """
     energies = _cell_energies(energy, grid)
     return float(logsumexp(-energies / temperature) + math.log(grid.volume))
@@ -107,23 +138,30 @@ def log_z(energy, grid, temperature=1.0):
 # %% ../nbs/00_boltzmann.ipynb #33302a21
 @takes(energy=ENERGY, grid=instance(Grid), temperature=number(above=0))
 def density(energy, grid, temperature=1.0):
-    """Probability density at the centres of the cells; times `grid.volume` it sums to 1.
+    """Probability density at the centres of the cells; times `grid.volume` it sums to
+    1.
 
-    Arguments and errors as for `log_z`. Returns (N,) float64, per unit of x to the power d. It may be above 1.
+    Arguments and errors as for `log_z`. Returns (N,) float64, per unit of x to the
+    power d. It may be above 1.
     """
     return probabilities(_cell_energies(energy, grid), temperature) / grid.volume
 
 # %% ../nbs/00_boltzmann.ipynb #bbbf1bea
 @takes(x=tensor("(B, d)"), means=array("(K, d)", "f"), scale=number(above=0))
 def mixture(x, means=((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0)), scale=0.6):
-    """Energy whose density at T = 1 is a mixture of equal round Gaussians, -log sum_k exp(-|x - mean_k|^2 / (2 scale^2)).
+    """Energy whose density at T = 1 is a mixture of equal round Gaussians, -log sum_k
+    exp(-|x - mean_k|^2 / (2 scale^2)).
 
-    x: points (B, d), computed in float32. means: (K, d). scale: their standard deviation, above 0, in units of x.
+    x: points (B, d), computed in float32. means: (K, d). scale: their standard
+    deviation, above 0, in units of x.
     Returns (B,). Raises ValueError otherwise.
     """
     x, means = _points(x), _points(means)
     if x.shape[1] != means.shape[1]:
-        raise ValueError(f"expected means with {x.shape[1]} coordinates, as the points have, got {means.shape[1]}.")
+        raise ValueError(
+            f"expected means with {x.shape[1]} coordinates, as the points have, got "
+            f"{means.shape[1]}."
+        )
     squares = tf.reduce_sum((x[:, None] - means) ** 2, axis=-1)  # (B, K)
     return -tf.reduce_logsumexp(-squares / (2 * scale**2), axis=-1)
 
@@ -132,9 +170,12 @@ def mixture(x, means=((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0)), scale=0.6):
 def ring(x, radius=2.0, width=0.3):
     """Energy of a ring, (|x| - radius)^2 / (2 width^2).
 
-    x: points (B, d), computed in float32. radius, width: above 0, in units of x. Returns (B,). Raises ValueError otherwise.
+    x: points (B, d), computed in float32. radius, width: above 0, in units of x.
+    Returns (B,). Raises ValueError otherwise.
     """
-    r = tf.sqrt(tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12)  # the root alone has no gradient at 0
+    r = tf.sqrt(
+        tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12
+    )  # the root alone has no gradient at 0
     return (r - radius) ** 2 / (2 * width**2)
 
 # %% ../nbs/00_boltzmann.ipynb #d95f52f3
@@ -142,26 +183,44 @@ def ring(x, radius=2.0, width=0.3):
 def score(energy, x, temperature=1.0):
     """Gradient of log p at x, which is -grad E(x) / T: towards more likely points.
 
-    energy: callable, (B, ...) -> (B,). x: floats (B, ...). temperature: above 0. Returns a tensor like x.
-    Raises ValueError for integers, or an energy of another shape. Source: Song and Kingma (2021), section 3.
+    energy: callable, (B, ...) -> (B,). x: floats (B, ...). temperature: above 0.
+    Returns a tensor like x.
+    Raises ValueError for integers, or an energy of another shape. Source: Song and
+    Kingma (2021), section 3.
     """
     x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
         energies = energy(x)
     if energies.shape.rank != 1:
-        raise ValueError(f"expected an energy that returns (B,), got shape {energies.shape}: squeeze or sum the other axes.")
+        raise ValueError(
+            f"expected an energy that returns (B,), got shape {energies.shape}: "
+            "squeeze or sum the other axes."
+        )
     return -tape.gradient(energies, x) / temperature
 
 # %% ../nbs/00_boltzmann.ipynb #fc6de67e
-@takes(energy=ENERGY, grid=instance(Grid), n=whole(), temperature=number(above=0), seed=SEED)
+@takes(
+    energy=ENERGY,
+    grid=instance(Grid),
+    n=whole(),
+    temperature=number(above=0),
+    seed=SEED,
+)
 def exact_samples(energy, grid, n, temperature=1.0, seed=0):
-    """Draw n independent points: a cell by its probability, then a uniform place inside it.
+    """Draw n independent points: a cell by its probability, then a uniform place inside
+    it.
 
-    energy, grid, temperature and errors as for `log_z`. n: at least 1. seed: a whole number; the same seed gives the same points.
-    Returns (n, d) float32. Exact up to the size of a cell h, which adds h^2 / 12 to each coordinate's variance.
+    energy, grid, temperature and errors as for `log_z`. n: at least 1. seed: a whole
+    number; the same seed gives the same points.
+    Returns (n, d) float32. Exact up to the size of a cell h, which adds h^2 / 12 to
+    each coordinate's variance.
     """
     rng, dim = np.random.default_rng(seed), grid.points.shape[1]
-    cells = rng.choice(len(grid.points), size=n, p=probabilities(_cell_energies(energy, grid), temperature))
+    cells = rng.choice(
+        len(grid.points),
+        size=n,
+        p=probabilities(_cell_energies(energy, grid), temperature),
+    )
     jitter = rng.uniform(-0.5, 0.5, (n, dim)) * grid.volume ** (1 / dim)
     return (grid.points[cells] + jitter).astype(np.float32)

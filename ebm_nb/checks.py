@@ -26,19 +26,26 @@ def shown(value) -> str:
     text = f"{getattr(value.dtype, 'name', value.dtype)} {tuple(value.shape)}"
     try:
         return f"{text} from {np.min(value):.3g} to {np.max(value):.3g}"
-    except (TypeError, ValueError, NotImplementedError):                            # empty, words, complex, or a tensor in a graph
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+    ):  # empty, words, complex, or a tensor in a graph
         return text
 
 # %% ../nbs/92_checks.ipynb #fa284cb6
 class Kind(NamedTuple):
-    "What an argument must be. Called with a name and a value it raises ValueError unless the value fits."
-    what: str       # in words, to follow "must be"
+    """What an argument must be. Called with a name and a value it raises ValueError
+    unless the value fits.
+    """
+
+    what: str  # in words, to follow "must be"
     test: Callable  # value -> bool
 
     def fits(self, value) -> bool:
         try:
             return bool(self.test(value))
-        except Exception:                           # whatever a strange value provokes
+        except Exception:  # whatever a strange value provokes
             return False
 
     def __call__(self, name, value):
@@ -49,42 +56,84 @@ class Kind(NamedTuple):
 def number(above=None, least=None, most=None, below=None) -> Kind:
     "A finite number within the limits that are given."
     limits = {"above": above, "of at least": least, "of at most": most, "below": below}
-    words = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)
-    words = words.replace("of at least", "from").replace("and of at most", "to") if None not in (least, most) else words
-    low, high = -math.inf if above is None else above, math.inf if below is None else below
+    words = " and ".join(
+        f"{word} {limit:g}" for word, limit in limits.items() if limit is not None
+    )
+    words = (
+        words.replace("of at least", "from").replace("and of at most", "to")
+        if None not in (least, most)
+        else words
+    )
+    low, high = (
+        -math.inf if above is None else above,
+        math.inf if below is None else below,
+    )
 
     def test(value):
-        real = isinstance(value, numbers.Real) and not isinstance(value, bool) and low < value < high
-        return real and math.isfinite(value) and (least is None or value >= least) and (most is None or value <= most)
+        real = (
+            isinstance(value, numbers.Real)
+            and not isinstance(value, bool)
+            and low < value < high
+        )
+        return (
+            real
+            and math.isfinite(value)
+            and (least is None or value >= least)
+            and (most is None or value <= most)
+        )
 
     return Kind(f"a finite number {words}".strip(), test)
 
 # %% ../nbs/92_checks.ipynb #aea356c4
 def whole(least=1, most=2**31 - 1) -> Kind:
-    "A whole number within the limits, both of them allowed; TensorFlow counts steps and rows in 32 bits."
+    """A whole number within the limits, both of them allowed; TensorFlow counts steps
+    and rows in 32 bits.
+    """
     words = f"of {least} or more" if most == 2**31 - 1 else f"from {least} to {most}"
-    return Kind(f"a whole number {words}",
-                lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most)
+    return Kind(
+        f"a whole number {words}",
+        lambda value: (
+            isinstance(value, numbers.Integral)
+            and not isinstance(value, bool)
+            and least <= value <= most
+        ),
+    )
 
 
 SEED = Kind("a whole number from 0 to 2**62 - 1", whole(0, 2**62 - 1).test)
 
 # %% ../nbs/92_checks.ipynb #1c852689
 def instance(*classes, name=None) -> Kind:
-    "An object of one of the classes. name: in words, where the class's own says too little."
-    words = " or ".join(f"{'an' if each.__name__[0] in 'AEIOU' else 'a'} {each.__name__}" for each in classes)
+    """An object of one of the classes. name: in words, where the class's own says too
+    little.
+    """
+    words = " or ".join(
+        f"{'an' if each.__name__[0] in 'AEIOU' else 'a'} {each.__name__}"
+        for each in classes
+    )
     return Kind(name or words, lambda value: isinstance(value, classes))
 
 
-TEXT, FLAG = instance(str, name="a text"), instance(bool, np.bool_, name="True or False")
-PATH = Kind("a path", lambda value: isinstance(value, (str, os.PathLike)) and os.fspath(value) != "")
-FUNCTION = Kind("a function", lambda value: callable(value) and not inspect.isclass(value))
+TEXT, FLAG = (
+    instance(str, name="a text"),
+    instance(bool, np.bool_, name="True or False"),
+)
+PATH = Kind(
+    "a path",
+    lambda value: isinstance(value, (str, os.PathLike)) and os.fspath(value) != "",
+)
+FUNCTION = Kind(
+    "a function", lambda value: callable(value) and not inspect.isclass(value)
+)
 ENERGY = FUNCTION._replace(what="a model or a function x (B, ...) -> (B,)")
 
 
 def choice(*values) -> Kind:
     "One of a few values."
-    return Kind("one of " + ", ".join(map(repr, values)), lambda value: any(value is each or value == each for each in values))
+    return Kind(
+        "one of " + ", ".join(map(repr, values)),
+        lambda value: any(value is each or value == each for each in values),
+    )
 
 # %% ../nbs/92_checks.ipynb #03ee0707
 def optional(kind: Kind) -> Kind:
@@ -94,46 +143,83 @@ def optional(kind: Kind) -> Kind:
 
 def either(*kinds) -> Kind:
     "Of one of the kinds."
-    return Kind(" or ".join(kind.what for kind in kinds), lambda value: any(kind.fits(value) for kind in kinds))
+    return Kind(
+        " or ".join(kind.what for kind in kinds),
+        lambda value: any(kind.fits(value) for kind in kinds),
+    )
 
 
 def several(kind: Kind, least=1) -> Kind:
     "A list or a tuple of so many or more of a kind."
-    return Kind(f"a list of {least} or more, each {kind.what}",
-                lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(kind.fits, value)))
+    return Kind(
+        f"a list of {least} or more, each {kind.what}",
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and len(value) >= least
+            and all(map(kind.fits, value))
+        ),
+    )
 
 
 def named(kind: Kind, least=1) -> Kind:
     "A dict of texts to so many or more of a kind."
-    return Kind(f"a dict of {least} or more names, each to {kind.what}",
-                lambda value: isinstance(value, dict) and several(TEXT, least).fits(list(value)) and all(map(kind.fits, value.values())))
+    return Kind(
+        f"a dict of {least} or more names, each to {kind.what}",
+        lambda value: (
+            isinstance(value, dict)
+            and several(TEXT, least).fits(list(value))
+            and all(map(kind.fits, value.values()))
+        ),
+    )
 
 # %% ../nbs/92_checks.ipynb #a317cd48
 SHAPE = Kind("a tuple of whole numbers, each 1 or more", several(whole()).test)
-BOUNDS = Kind("(low, high) with low < high", lambda value: several(number(), 2).fits(value) and len(value) == 2 and value[0] < value[1])
+BOUNDS = Kind(
+    "(low, high) with low < high",
+    lambda value: (
+        several(number(), 2).fits(value) and len(value) == 2 and value[0] < value[1]
+    ),
+)
 
 # %% ../nbs/92_checks.ipynb #b6020280
 def _dims(value):
     "Type (as numpy's letter) and sizes; a size may be None in a graph."
-    value = value if hasattr(value, "shape") and hasattr(value, "dtype") else np.asarray(value)
-    dtype = getattr(value.dtype, "as_numpy_dtype", value.dtype)                     # TensorFlow's types; bfloat16 is none of numpy's
-    return "f" if getattr(value.dtype, "is_floating", False) else np.dtype(dtype).kind, tuple(value.shape)
+    value = (
+        value
+        if hasattr(value, "shape") and hasattr(value, "dtype")
+        else np.asarray(value)
+    )
+    dtype = getattr(
+        value.dtype, "as_numpy_dtype", value.dtype
+    )  # TensorFlow's types; bfloat16 is none of numpy's
+    return "f" if getattr(value.dtype, "is_floating", False) else np.dtype(
+        dtype
+    ).kind, tuple(value.shape)
 
 
 WORDS = {"f": "floats", "iu": "whole numbers", "b": "True or False"}
 
 
 def tensor(shape: str, kinds="f", least=1) -> Kind:
-    """Floats, or numbers of numpy's `kinds`, of a shape such as "(B, 2)" or "(B, ...)"; the first axis has `least` entries or more."""
+    """Floats, or numbers of numpy's `kinds`, of a shape such as "(B, 2)" or "(B, ...)";
+    the first axis has `least` entries or more.
+    """
     words = [word for word in shape.strip("()").replace(" ", "").split(",") if word]
     rest, words = "..." in words, [word for word in words if word != "..."]
-    fit = lambda size, word: size is None or (size == int(word) if word.isdigit() else size >= 1)
+    fit = lambda size, word: (
+        size is None or (size == int(word) if word.isdigit() else size >= 1)
+    )
 
     def test(value):
         kind, sizes = _dims(value)
         ranked = len(sizes) >= len(words) if rest else len(sizes) == len(words)
-        return kind in kinds and ranked and all(map(fit, sizes, words)) and 0 not in sizes \
+        return (
+            kind in kinds
+            and ranked
+            and all(map(fit, sizes, words))
+            and 0 not in sizes
             and (not sizes or sizes[0] is None or sizes[0] >= least)
+        )
 
     more = f" with {words[0]} of at least {least}" if least > 1 else ""
     return Kind(f"{WORDS.get(kinds, 'numbers')} of shape {shape}{more}", test)
@@ -142,10 +228,19 @@ def tensor(shape: str, kinds="f", least=1) -> Kind:
 def traced(shape: str, kinds="f") -> Kind:
     "As `tensor`, and TensorFlow's or a variable of Keras: no array, list or number."
     form = tensor(shape, kinds)
-    return Kind(f"a tensor, {form.what}", lambda value: (hasattr(value, "get_shape") or hasattr(value, "assign")) and form.fits(value))
+    return Kind(
+        f"a tensor, {form.what}",
+        lambda value: (
+            (hasattr(value, "get_shape") or hasattr(value, "assign"))
+            and form.fits(value)
+        ),
+    )
 
 
-KEY, SCALAR = tensor("(2,)", "iu"), traced("()", "fiu")      # a key of TensorFlow's stateless noise; a number inside a graph
+KEY, SCALAR = (
+    tensor("(2,)", "iu"),
+    traced("()", "fiu"),
+)  # a key of TensorFlow's stateless noise; a number inside a graph
 
 # %% ../nbs/92_checks.ipynb #bf659c75
 def array(shape: str, kinds="fiu", least=1, low=-math.inf, high=math.inf) -> Kind:
@@ -155,33 +250,59 @@ def array(shape: str, kinds="fiu", least=1, low=-math.inf, high=math.inf) -> Kin
     def test(value):
         if not form.fits(value):
             return False
-        small, large = np.min(value), np.max(value)                                 # NaN is both, where there is any
-        return low <= small and large <= high and math.isfinite(small) and math.isfinite(large)
+        small, large = np.min(value), np.max(value)  # NaN is both, where there is any
+        return (
+            low <= small
+            and large <= high
+            and math.isfinite(small)
+            and math.isfinite(large)
+        )
 
-    words = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}" if math.isfinite(low) else ""
+    words = (
+        f"from {low:g} to {high:g}"
+        if math.isfinite(high)
+        else f"of at least {low:g}"
+        if math.isfinite(low)
+        else ""
+    )
     return Kind(f"finite {form.what} {words}".strip(), test)
 
 
 def rising(shape="(n,)", kinds="fiu") -> Kind:
     "Finite numbers, each above the one before."
     form = array(shape, kinds)
-    return Kind(f"rising {form.what}", lambda value: form.fits(value) and bool((np.diff(value) > 0).all()))
+    return Kind(
+        f"rising {form.what}",
+        lambda value: form.fits(value) and bool((np.diff(value) > 0).all()),
+    )
 
 
 IMAGES = array("(N, 32, 32, 1)", "f", low=-1, high=1)
 
 # %% ../nbs/92_checks.ipynb #c34371f4
 def takes(**kinds):
-    "Check arguments by name before a function runs; those that are not named here are not checked."
+    """Check arguments by name before a function runs; those that are not named here are
+    not checked.
+    """
+
     def decorate(function):
         signature = inspect.signature(function)
-        rest = next((name for name, each in signature.parameters.items() if each.kind is each.VAR_KEYWORD), None)
+        rest = next(
+            (
+                name
+                for name, each in signature.parameters.items()
+                if each.kind is each.VAR_KEYWORD
+            ),
+            None,
+        )
 
         @functools.wraps(function)
         def checked(*args, **kwargs):
             try:
                 bound = signature.bind(*args, **kwargs)
-            except TypeError:                       # one too many, or missing: Python says so, by the function's name
+            except (
+                TypeError
+            ):  # one too many, or missing: Python says so, by the function's name
                 return function(*args, **kwargs)
             bound.apply_defaults()
             given = {**bound.arguments.get(rest, {}), **bound.arguments}
@@ -190,6 +311,9 @@ def takes(**kinds):
                     kind(name, given[name])
             return function(*args, **kwargs)
 
-        checked.__signature__ = signature           # for those who do not look behind a wrapper, such as Keras
+        checked.__signature__ = (
+            signature  # for those who do not look behind a wrapper, such as Keras
+        )
         return checked
+
     return decorate

@@ -36,7 +36,9 @@ from . import __version__
 
 # %% ../nbs/91_cli.ipynb #a6d92af0
 class Commands(TyperGroup):
-    "The group of commands: a wrong argument or file ends in one sentence on standard error and exit code 2."
+    """The group of commands: a wrong argument or file ends in one sentence on standard
+    error and exit code 2.
+    """
 
     def main(self, *args, **kwargs):
         with warnings.catch_warnings():
@@ -44,28 +46,45 @@ class Commands(TyperGroup):
             try:
                 code = super().main(*args, **{**kwargs, "standalone_mode": False}) or 0
                 sys.exit(code if code != STOPPED else _say("stopped.") or code)
-            except typer.Abort:                         # Ctrl-C under an older Typer
+            except typer.Abort:  # Ctrl-C under an older Typer
                 sys.exit(_say("stopped.") or STOPPED)
             except OSError as error:
-                sys.exit(_say(f"{error.filename or 'writing'}: {error.strerror or error}.") or 2)
+                sys.exit(
+                    _say(f"{error.filename or 'writing'}: {error.strerror or error}.")
+                    or 2
+                )
             except (ValueError, Usage) as error:
-                message = error.format_message() if isinstance(error, Usage) else str(error)
+                message = (
+                    error.format_message() if isinstance(error, Usage) else str(error)
+                )
                 sys.exit(_say(" ".join(message.split())) or 2)
 
 
-STOPPED = 130                          # the shell's exit code for Ctrl-C
-Usage = typer.BadParameter.__mro__[2]  # ClickException: a wrong option or command, from the click that this Typer uses
+STOPPED = 130  # the shell's exit code for Ctrl-C
+Usage = typer.BadParameter.__mro__[
+    2
+]  # ClickException: a wrong option or command, from the click that this Typer uses
 
 
 def _say(message):
     typer.echo(f"ebm_nb: {message}", err=True)
 
 # %% ../nbs/91_cli.ipynb #eab909b1
-app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback(invoke_without_command=True)
-def _start(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False):
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.")
+    ] = False,
+):
     """Energy-based models: train one on images, sample from it, look at it.
 
     Begin with: ebm_nb demo
@@ -81,15 +100,21 @@ def main():
 
 # %% ../nbs/91_cli.ipynb #62c8af00
 TRAINING = threading.Event()  # set while there is something to save
-ASKED = []                    # the signals that came meanwhile
-LAST_WORDS = ["stopped."]     # the answer to a signal that ends all
+ASKED = []  # the signals that came meanwhile
+LAST_WORDS = ["stopped."]  # the answer to a signal that ends all
 
 
 def _listen():
     "From now on a thread waits for SIGINT and SIGTERM, and no other sees them."
-    if not hasattr(signal, "pthread_sigmask"):      # Windows: Python's KeyboardInterrupt has to do
+    if not hasattr(
+        signal, "pthread_sigmask"
+    ):  # Windows: Python's KeyboardInterrupt has to do
         return
-    heeded = {number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN}
+    heeded = {
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
     threading.Thread(target=_wait, args=(heeded, os.dup(2)), daemon=True).start()
 
@@ -104,21 +129,28 @@ def _wait(heeded: set, screen: int):
 
 # %% ../nbs/91_cli.ipynb #3ad6cc99
 def _tensorflow():
-    "Import TensorFlow without its start-up chatter, with threads for two halves of a batch."
+    """Import TensorFlow without its start-up chatter, with threads for two halves of a
+    batch.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet():
         import tensorflow as tf
+
         try:
             tf.config.threading.set_inter_op_parallelism_threads(2)
-            tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 2) // 2))
-        except RuntimeError:                  # called from Python, where TensorFlow is already at work
+            tf.config.threading.set_intra_op_parallelism_threads(
+                max(1, (os.cpu_count() or 2) // 2)
+            )
+        except RuntimeError:  # called from Python, where TensorFlow is already at work
             pass
         import keras  # noqa: F401
 
 # %% ../nbs/91_cli.ipynb #10d1062f
 @contextmanager
 def _quiet():
-    "Hold back what C++ libraries write to standard error while they start; show it only if they fail."
+    """Hold back what C++ libraries write to standard error while they start; show it
+    only if they fail.
+    """
     with tempfile.TemporaryFile() as held:
         screen = os.dup(2)
         os.dup2(held.fileno(), 2)
@@ -133,89 +165,143 @@ def _quiet():
             os.close(screen)
 
 # %% ../nbs/91_cli.ipynb #f141a864
-WRITES = ("energy.weights.h5", "history.csv", "training.png", "samples", "checkpoints", "tensorboard")
-BEFORE = {".lock", ".config.json"}    # what a start that was killed may have left before there was a config.json
+WRITES = (
+    "energy.weights.h5",
+    "history.csv",
+    "training.png",
+    "samples",
+    "checkpoints",
+    "tensorboard",
+)
+BEFORE = {
+    ".lock",
+    ".config.json",
+}  # what a start that was killed may have left before there was a config.json
 
 
 def _identity(config: dict) -> str:
-    "What a training must share with one that goes on with it: network, recipe, seed and data; the length of its schedule may change."
+    """What a training must share with one that goes on with it: network, recipe, seed
+    and data; the length of its schedule may change.
+    """
     recipe = {**config["recipe"], "decay_steps": 0}
-    return json.dumps([config.get("energy") or {}, recipe, config["seed"], config["data_sha256"]], sort_keys=True)
+    return json.dumps(
+        [config.get("energy") or {}, recipe, config["seed"], config["data_sha256"]],
+        sort_keys=True,
+    )
 
 
 def _begun(folder: Path):
-    "The config.json of the training in a folder; None for a new or empty folder; ValueError for any other."
-    if not folder.exists() or (folder.is_dir() and not {path.name for path in folder.iterdir()} - BEFORE):
+    """The config.json of the training in a folder; None for a new or empty folder;
+    ValueError for any other.
+    """
+    if not folder.exists() or (
+        folder.is_dir() and not {path.name for path in folder.iterdir()} - BEFORE
+    ):
         return None
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return config if _identity(config) and config["command"] else None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{folder} is in use and holds no training of ebm_nb: choose another --out.") from error
+        raise ValueError(
+            f"{folder} is in use and holds no training of ebm_nb: choose another --out."
+        ) from error
 
 # %% ../nbs/91_cli.ipynb #07dbc615
 def _may_take(folder: Path, resume: bool, overwrite: bool):
-    "What `_begun` returns, unless nobody said what should happen to a training that is there."
+    """What `_begun` returns, unless nobody said what should happen to a training that
+    is there.
+    """
     begun = _begun(folder)
     if begun and not (resume or overwrite):
-        raise ValueError(f"{folder} holds a training: add --resume to go on with it, or --overwrite to begin anew.")
+        raise ValueError(
+            f"{folder} holds a training: add --resume to go on with it, or "
+            "--overwrite to begin anew."
+        )
     return begun
 
 # %% ../nbs/91_cli.ipynb #4a1bc2db
 @contextmanager
 def _claim(folder: Path, config: dict, resume: bool, overwrite: bool):
-    "Take a folder for the training that config describes and hold its lock; ValueError where something else is in it."
+    """Take a folder for the training that config describes and hold its lock;
+    ValueError where something else is in it.
+    """
     from ebm_nb.training import locked
+
     begun = _may_take(folder, resume, overwrite)
     if begun and resume and _identity(begun) != _identity(config):
-        raise ValueError(f"{folder} was begun by `{begun['command']}`: go on with the same data, recipe and seed, or choose another --out.")
+        raise ValueError(
+            f"{folder} was begun by `{begun['command']}`: go on with the same data, "
+            "recipe and seed, or choose another --out."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             for path in [folder / name for name in WRITES if begun and overwrite]:
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+                shutil.rmtree(
+                    path
+                ) if path.is_dir() and not path.is_symlink() else path.unlink(
+                    missing_ok=True
+                )
             if not (begun and resume):
-                (folder / ".config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+                (folder / ".config.json").write_text(
+                    json.dumps(config, indent=2) + "\n", encoding="utf-8"
+                )
                 os.replace(folder / ".config.json", folder / "config.json")
             yield
     except OSError as error:
-        raise ValueError(f"Can't write to {folder} ({error.strerror}): choose another --out.") from error
+        raise ValueError(
+            f"Can't write to {folder} ({error.strerror}): choose another --out."
+        ) from error
 
 # %% ../nbs/91_cli.ipynb #8e50f2a4
 def _images(data: str):
-    "(x_train, x_test) of a name that `load_images` knows, a file, or a folder of images, whose last tenth is held out."
+    """(x_train, x_test) of a name that `load_images` knows, a file, or a folder of
+    images, whose last tenth is held out.
+    """
     from ebm_nb.applications import read_folder
     from ebm_nb.data import load_images, to_images
+
     if data in ("mnist", "digits", "auto") or not Path(data).is_dir():
         return load_images(data)
     x = to_images(read_folder(data), data)
     if len(x) < 2:
-        raise ValueError(f"expected at least 2 images in {data}, one to train on and one to test with, got 1.")
+        raise ValueError(
+            f"expected at least 2 images in {data}, one to train on and one to test "
+            "with, got 1."
+        )
     held = max(1, len(x) // 10)
     return x[:-held], x[-held:]
 
 # %% ../nbs/91_cli.ipynb #b7d41c96
 class Table(NamedTuple):
-    "Rows of numbers, the columns' names, and the ranges of the rows that a training saw."
-    rows: Any      # (N, d)
+    """Rows of numbers, the columns' names, and the ranges of the rows that a training
+    saw.
+    """
+
+    rows: Any  # (N, d)
     columns: list
-    low: list      # (d,)
+    low: list  # (d,)
     high: list
 
     @property
     def config(self) -> dict:
         "What config.json keeps of it, and the network that goes with it."
         ranges = {"columns": self.columns, "low": self.low, "high": self.high}
-        return {"energy": {"dim": len(self.columns), "units": [64, 64]}, "table": ranges}
+        return {
+            "energy": {"dim": len(self.columns), "units": [64, 64]},
+            "table": ranges,
+        }
 
     def points(self):
         "The rows as an energy takes them: float32, each column's range at [-0.8, 0.8]."
         from ebm_nb.applications import scaler
+
         return scaler(self.low, self.high).transform(self.rows).astype("float32")
 
     def rows_of(self, points):
         "And back."
         from ebm_nb.applications import scaler
+
         return scaler(self.low, self.high).inverse_transform(points)
 
 # %% ../nbs/91_cli.ipynb #d14f6b02
@@ -223,10 +309,16 @@ def _table(data: str):
     "The Table in a .csv file, or in a .npy file with two axes; None for other data."
     import numpy as np
     from ebm_nb.applications import read_table
+
     path = Path(data)
     try:
-        flat = path.suffix.lower() == ".npy" and np.load(path, mmap_mode="r", allow_pickle=False).ndim == 2
-    except Exception:                           # whatever a hostile file provokes; `load_images` will say what is wrong with it
+        flat = (
+            path.suffix.lower() == ".npy"
+            and np.load(path, mmap_mode="r", allow_pickle=False).ndim == 2
+        )
+    except (
+        Exception
+    ):  # whatever a hostile file provokes; `load_images` will say what is wrong with it
         flat = False
     if not flat and path.suffix.lower() != ".csv":
         return None
@@ -239,48 +331,114 @@ def _table_task(table: Table, recipe: str):
     import numpy as np
     from ebm_nb.applications import TABLE
     from ebm_nb.contrastive_divergence import Recipe
+
     x = table.points()
     if len(x) < 2 or recipe != "stable":
-        raise ValueError(f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows and --recipe {recipe}.")
+        raise ValueError(
+            f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows "
+            f"and --recipe {recipe}."
+        )
     held = np.arange(len(x)) % 10 == 1
     return (x[~held], x[held]), Recipe(**TABLE, batch_size=min(128, int(sum(~held))))
 
 # %% ../nbs/91_cli.ipynb #5ca1e0de
 def _model(build, recipe, seed: int, devices: int):
-    "A compiled model of the energy that build makes: a ShardedModel where there are several devices, or workers in TF_CONFIG."
+    """A compiled model of the energy that build makes: a ShardedModel where there are
+    several devices, or workers in TF_CONFIG.
+    """
     import keras
     from ebm_nb.contrastive_divergence import EnergyModel
     from ebm_nb.scale import ShardedModel, make_strategy, worker
-    strategy = make_strategy(devices) if devices > 1 or worker()[1] > 1 else None   # before TensorFlow does anything else
+
+    strategy = (
+        make_strategy(devices) if devices > 1 or worker()[1] > 1 else None
+    )  # before TensorFlow does anything else
     keras.utils.set_random_seed(seed)
-    model = ShardedModel(build, recipe, seed, strategy=strategy) if strategy else EnergyModel(build(), recipe, seed=seed)
+    model = (
+        ShardedModel(build, recipe, seed, strategy=strategy)
+        if strategy
+        else EnergyModel(build(), recipe, seed=seed)
+    )
     model.compile()
     return model
 
 # %% ../nbs/91_cli.ipynb #0a0dfb30
-def _fit(images, recipe, out: Path, command: str, *, epochs, steps=None, seed=0, resume=False, overwrite=False, every=200, logs=(),
-         table=None, devices=1, network=None):
-    "Train in the folder out on a pair (x_train, x_test) of images, or of points from a table; returns the EnergyModel."
+def _fit(
+    images,
+    recipe,
+    out: Path,
+    command: str,
+    *,
+    epochs,
+    steps=None,
+    seed=0,
+    resume=False,
+    overwrite=False,
+    every=200,
+    logs=(),
+    table=None,
+    devices=1,
+    network=None,
+):
+    """Train in the folder out on a pair (x_train, x_test) of images, or of points from
+    a table; returns the EnergyModel.
+    """
     from ebm_nb.energy import energy_cnn, energy_mlp
     from ebm_nb.scale import WorkerLost, train_on, worker
     from ebm_nb.training import Stopped
+
     n, steps = len(images[0]), steps or len(images[0]) // recipe.batch_size
     if n < recipe.batch_size:
-        raise ValueError(f"There are {n} training images, fewer than a batch of {recipe.batch_size}: add --batch-size {n}.")
+        raise ValueError(
+            f"There are {n} training images, fewer than a batch of "
+            f"{recipe.batch_size}: add --batch-size {n}."
+        )
     if recipe.decay_steps:
         recipe = replace(recipe, decay_steps=epochs * steps)
-    config = {"energy": network or {}, "command": command, "data_sha256": hashlib.sha256(images[0]).hexdigest(),
-              "epochs": epochs, "steps_per_epoch": steps, **(table.config if table else {})}
+    config = {
+        "energy": network or {},
+        "command": command,
+        "data_sha256": hashlib.sha256(images[0]).hexdigest(),
+        "epochs": epochs,
+        "steps_per_epoch": steps,
+        **(table.config if table else {}),
+    }
     build = lambda: (energy_mlp if table else energy_cnn)(**config["energy"])
     model, (index, workers) = _model(build, recipe, seed, devices), worker()
-    with _claim(out, {"recipe": asdict(recipe), "seed": seed, **config}, resume, overwrite) if index == 0 else nullcontext():
-        if workers == 1:                                # one of several just ends: the others can't wait for it to save
+    with (
+        _claim(
+            out, {"recipe": asdict(recipe), "seed": seed, **config}, resume, overwrite
+        )
+        if index == 0
+        else nullcontext()
+    ):
+        if (
+            workers == 1
+        ):  # one of several just ends: the others can't wait for it to save
             TRAINING.set()
         try:
-            train_on(model, *images, out, epochs=epochs, steps_per_epoch=steps, resume=resume, config=config, callbacks=logs, lock=False,
-                     every=every, stop=lambda: bool(ASKED), verbose=1 if sys.stdout.isatty() else 2)
+            train_on(
+                model,
+                *images,
+                out,
+                epochs=epochs,
+                steps_per_epoch=steps,
+                resume=resume,
+                config=config,
+                callbacks=logs,
+                lock=False,
+                every=every,
+                stop=lambda: bool(ASKED),
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
         except Stopped as stopped:
-            sys.exit(_say(f"{stopped}{' Go on with --resume.' if 'train' in command.split() else ''}") or 128 + ASKED[0])
+            sys.exit(
+                _say(
+                    f"{stopped}"
+                    f"{' Go on with --resume.' if 'train' in command.split() else ''}"
+                )
+                or 128 + ASKED[0]
+            )
         except WorkerLost as lost:
             sys.exit(_say(lost) or 1)
         finally:
@@ -289,45 +447,126 @@ def _fit(images, recipe, out: Path, command: str, *, epochs, steps=None, seed=0,
 
 # %% ../nbs/91_cli.ipynb #4e5d347d
 RecipeName = StrEnum("RecipeName", ["stable", "book"])
-Out = Annotated[Path, typer.Option(help="Folder for weights, curves, sample grids and checkpoints.")]
-Data = Annotated[str, typer.Option(help="mnist, digits (embedded), auto, or yours: a folder of images, a .npz or .npy file, a .csv table.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder for weights, curves, sample grids and checkpoints.")
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        help=(
+            "mnist, digits (embedded), auto, or yours: a folder of images, a .npz or "
+            ".npy file, a .csv table."
+        )
+    ),
+]
 Kind = Annotated[RecipeName, typer.Option(help="book is the textbook's.")]
 Network = StrEnum("Network", ["standard", "wide", "residual"])
-NETWORKS = {"standard": {}, "wide": {"width": 2}, "residual": {"residual": True}}   # of chapter 03, arguments of energy_cnn
-Net = Annotated[Network, typer.Option(help="wide has twice the channels, residual three more convolutions.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed on the same machine, same result.")]
+NETWORKS = {
+    "standard": {},
+    "wide": {"width": 2},
+    "residual": {"residual": True},
+}  # of chapter 03, arguments of energy_cnn
+Net = Annotated[
+    Network,
+    typer.Option(help="wide has twice the channels, residual three more convolutions."),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**32 - 1, help="Same seed on the same machine, same result."
+    ),
+]
 Epochs = Annotated[int, typer.Option(min=1)]
-Steps = Annotated[Optional[int], typer.Option(min=1, help="Batches in an epoch; if not given, one pass over the images, 100 for a table.")]
-Batch = Annotated[Optional[int], typer.Option(min=1, help="Images in a batch; if not given, the recipe's.")]
-Every = Annotated[int, typer.Option(min=1, help="Batches between two checkpoints; each epoch ends with one as well.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Remove the training in the folder first.")]
-Devices = Annotated[Optional[int], typer.Option(min=1, help="GPUs that share a batch; without any the CPU is cut in so many, to try.")]
-Board = Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")]
+Steps = Annotated[
+    Optional[int],
+    typer.Option(
+        min=1,
+        help=(
+            "Batches in an epoch; if not given, one pass over the images, 100 for a "
+            "table."
+        ),
+    ),
+]
+Batch = Annotated[
+    Optional[int],
+    typer.Option(min=1, help="Images in a batch; if not given, the recipe's."),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Batches between two checkpoints; each epoch ends with one as well."
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from the newest checkpoint in the folder."),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Remove the training in the folder first.")
+]
+Devices = Annotated[
+    Optional[int],
+    typer.Option(
+        min=1,
+        help="GPUs that share a batch; without any the CPU is cut in so many, to try.",
+    ),
+]
+Board = Annotated[
+    bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")
+]
 
 # %% ../nbs/91_cli.ipynb #5047e135
 def _check(out: Path, resume: bool, overwrite: bool, tensorboard: bool):
     "Refuse before the wait for TensorFlow what can be refused by then."
     if resume and overwrite:
-        raise ValueError("--resume and --overwrite contradict each other: give one of them.")
+        raise ValueError(
+            "--resume and --overwrite contradict each other: give one of them."
+        )
     if tensorboard and not importlib.util.find_spec("tensorboard"):
-        raise ValueError("--tensorboard needs a package that is not installed: pip install tensorboard.")
-    if not os.environ.get("TF_CONFIG"):                 # of several workers the first may have begun the folder
+        raise ValueError(
+            "--tensorboard needs a package that is not installed: pip install "
+            "tensorboard."
+        )
+    if not os.environ.get(
+        "TF_CONFIG"
+    ):  # of several workers the first may have begun the folder
         _may_take(out, resume, overwrite)
 
 
 def _command(context: typer.Context) -> str:
     "The command line that repeats this one elsewhere, from what Typer understood."
     silent = ("out", "checkpoint_every", "resume", "overwrite", "tensorboard")
-    given = {name.replace("_", "-"): str(value) for name, value in context.params.items() if value is not None and name not in silent}
-    return shlex.join(["ebm_nb", context.info_name, *(word for name, value in given.items() for word in (f"--{name}", value))])
+    given = {
+        name.replace("_", "-"): str(value)
+        for name, value in context.params.items()
+        if value is not None and name not in silent
+    }
+    return shlex.join(
+        [
+            "ebm_nb",
+            context.info_name,
+            *(word for name, value in given.items() for word in (f"--{name}", value)),
+        ]
+    )
 
 # %% ../nbs/91_cli.ipynb #7d61bb82
 @app.command()
-def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = RecipeName.stable, epochs: Epochs = 10,
-          steps_per_epoch: Steps = None, batch_size: Batch = None, network: Net = Network.standard, seed: Seed = 0,
-          checkpoint_every: Every = 200, devices: Devices = None, resume: Resume = False, overwrite: Overwrite = False,
-          tensorboard: Board = False):
+def train(
+    context: typer.Context,
+    out: Out,
+    data: Data = "auto",
+    recipe: Kind = RecipeName.stable,
+    epochs: Epochs = 10,
+    steps_per_epoch: Steps = None,
+    batch_size: Batch = None,
+    network: Net = Network.standard,
+    seed: Seed = 0,
+    checkpoint_every: Every = 200,
+    devices: Devices = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    tensorboard: Board = False,
+):
     """Train an energy on images, or on the rows of a table, by contrastive divergence.
 
     \b
@@ -344,58 +583,113 @@ def train(context: typer.Context, out: Out, data: Data = "auto", recipe: Kind = 
     _tensorflow()
     import keras
     from ebm_nb import contrastive_divergence as cd
+
     table = _table(data)
     if table and network != Network.standard:
-        raise ValueError(f"--network {network} is for images, {data} is a table: leave it out.")
-    pair, chosen = _table_task(table, recipe) if table else (_images(data), getattr(cd, recipe.upper()))
+        raise ValueError(
+            f"--network {network} is for images, {data} is a table: leave it out."
+        )
+    pair, chosen = (
+        _table_task(table, recipe)
+        if table
+        else (_images(data), getattr(cd, recipe.upper()))
+    )
     chosen = replace(chosen, batch_size=batch_size or chosen.batch_size)
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
-    _fit(pair, chosen, out, _command(context), epochs=epochs, steps=steps_per_epoch or (100 if table else None), seed=seed,
-         every=checkpoint_every, resume=resume, overwrite=overwrite, logs=logs, table=table, network=NETWORKS[network],
-         devices=devices or 1)
-    typer.echo(f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights {out}/ --out samples.{'csv' if table else 'png'}")
+    _fit(
+        pair,
+        chosen,
+        out,
+        _command(context),
+        epochs=epochs,
+        steps=steps_per_epoch or (100 if table else None),
+        seed=seed,
+        every=checkpoint_every,
+        resume=resume,
+        overwrite=overwrite,
+        logs=logs,
+        table=table,
+        network=NETWORKS[network],
+        devices=devices or 1,
+    )
+    typer.echo(
+        f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights "
+        f"{out}/ --out samples.{'csv' if table else 'png'}"
+    )
 
 # %% ../nbs/91_cli.ipynb #9756a63e
 def _config(weights: str) -> dict:
-    "What config.json says of the weights named on the command line; empty where there is none beside them."
+    """What config.json says of the weights named on the command line; empty where there
+    is none beside them.
+    """
     path = Path(weights)
     config = (path if path.is_dir() else path.parent) / "config.json"
-    if weights in ("mnist", "digits") or not config.is_file() or not (path.is_dir() or path.name == "energy.weights.h5"):
+    if (
+        weights in ("mnist", "digits")
+        or not config.is_file()
+        or not (path.is_dir() or path.name == "energy.weights.h5")
+    ):
         return {}
     return json.loads(config.read_text(encoding="utf-8"))
 
 
 def _energy(weights: str):
-    "The energy named on the command line, and the keywords of `langevin.sample` it was trained with where they are known."
+    """The energy named on the command line, and the keywords of `langevin.sample` it
+    was trained with where they are known.
+    """
     from ebm_nb.contrastive_divergence import BOOK, Recipe, kernel, langevin_settings
     from ebm_nb.energy import load_energy, load_pretrained
+
     if weights in ("mnist", "digits"):
         return load_pretrained(weights), {}
     energy = load_energy(Path(weights))
     try:
         recipe = _config(weights).get("recipe")
-        known = {name: recipe[name] for name in ("sampling", *kernel(BOOK)) if name in recipe} if recipe else {}
+        known = (
+            {
+                name: recipe[name]
+                for name in ("sampling", *kernel(BOOK))
+                if name in recipe
+            }
+            if recipe
+            else {}
+        )
         return energy, langevin_settings(Recipe(**known)) if recipe else {}
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{weights} holds no recipe that can be sampled with: mend config.json or train again.") from error
+        raise ValueError(
+            f"{weights} holds no recipe that can be sampled with: mend config.json or "
+            "train again."
+        ) from error
 
 # %% ../nbs/91_cli.ipynb #ce41d0b8
 def _ranges(weights: str, energy):
-    "The Table, without rows, whose columns the energy was trained on; None for an energy of images."
+    """The Table, without rows, whose columns the energy was trained on; None for an
+    energy of images.
+    """
     table = _config(weights).get("table")
     try:
         table = Table(None, **table) if table else None
-        if table and not {len(table.columns), len(table.low), len(table.high)} == {energy.input_shape[-1]}:
+        if table and not {len(table.columns), len(table.low), len(table.high)} == {
+            energy.input_shape[-1]
+        }:
             raise ValueError(f"there are {energy.input_shape[-1]} columns")
         return table
     except (ValueError, TypeError) as error:
-        raise ValueError(f"The table in {weights} does not fit its energy: mend config.json or train again.") from error
+        raise ValueError(
+            f"The table in {weights} does not fit its energy: mend config.json or "
+            "train again."
+        ) from error
 
 # %% ../nbs/91_cli.ipynb #a71e7b73
 def _dealt(weights: str, devices: int | None):
-    "(strategy, energy, keywords of `langevin.sample`): on several devices each gets a copy of the weights; on one there is no strategy."
+    """(strategy, energy, keywords of `langevin.sample`): on several devices each gets a
+    copy of the weights; on one there is no strategy.
+    """
     from ebm_nb.scale import make_strategy
-    strategy = make_strategy(devices) if (devices or 1) > 1 else None               # before TensorFlow does anything else
+
+    strategy = (
+        make_strategy(devices) if (devices or 1) > 1 else None
+    )  # before TensorFlow does anything else
     with strategy.scope() if strategy else nullcontext():
         return strategy, *_energy(weights)
 
@@ -403,19 +697,24 @@ def _dealt(weights: str, devices: int | None):
 def _noise(shape: tuple, seed: int):
     "Uniform noise in [-1, 1] to start chains from."
     import numpy as np
+
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
 
 # %% ../nbs/91_cli.ipynb #ccbf37af
 def _writable(path: Path, *endings: str):
     "Refuse at once what could not be written after minutes of work."
     if path.suffix.lower() not in endings or path.is_dir():
-        raise ValueError(f"{path} should be a file that ends in {' or '.join(endings)}.")
+        raise ValueError(
+            f"{path} should be a file that ends in {' or '.join(endings)}."
+        )
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise ValueError(f"Can't write {path} ({error.strerror}): choose another place.") from error
+        raise ValueError(
+            f"Can't write {path} ({error.strerror}): choose another place."
+        ) from error
 
 # %% ../nbs/91_cli.ipynb #a90c3e57
 @contextmanager
@@ -442,11 +741,14 @@ def _write(x, path: Path, table=None):
     "Samples as a picture, as an array, or as a table of rows."
     import numpy as np
     from ebm_nb.plot import image_grid, save
+
     if path.suffix.lower() == ".png":
         return save(image_grid(x), path)
     x = table.rows_of(x) if table else x
     if path.suffix.lower() == ".csv":
-        return _write_csv(path, table.columns, [[f"{value:.7g}" for value in row] for row in x])
+        return _write_csv(
+            path, table.columns, [[f"{value:.7g}" for value in row] for row in x]
+        )
     with _beside(path) as file:
         np.save(file, x, allow_pickle=False)
 
@@ -454,27 +756,60 @@ def _write(x, path: Path, table=None):
 def _page(walk, path: Path, chains: int = 10):
     "A page to scrub through the first chains of a trajectory."
     from ebm_nb.trajectory import Scrubber
-    first = walk._replace(x=walk.x[:, :chains], energy=walk.energy[:, :chains], grad_norm=walk.grad_norm[:, :chains])
+
+    first = walk._replace(
+        x=walk.x[:, :chains],
+        energy=walk.energy[:, :chains],
+        grad_norm=walk.grad_norm[:, :chains],
+    )
     Scrubber(first, frames=len(walk.step), spacing="log").save(path)
 
 
 def _check_page(path: Path, n: int, devices: int | None):
     _writable(path, ".html")
     if (devices or 1) > 1:
-        raise ValueError(f"--trajectory walks on one device: leave --devices {devices} or --trajectory out.")
+        raise ValueError(
+            f"--trajectory walks on one device: leave --devices {devices} or "
+            "--trajectory out."
+        )
     if n > 512:
-        raise ValueError(f"--trajectory keeps every frame in memory: ask for 512 images or fewer, got -n {n}.")
+        raise ValueError(
+            "--trajectory keeps every frame in memory: ask for 512 images or fewer, "
+            f"got -n {n}."
+        )
 
 # %% ../nbs/91_cli.ipynb #c0116ddc
-Weights = Annotated[str, typer.Option(help="A folder that train wrote, a .weights.h5 file, or what is shipped: mnist, digits.")]
-Target = Annotated[Path, typer.Option(help="A .png picture or a .npy array (n, 32, 32, 1) in [-1, 1]; of a table .csv or .npy.")]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help=(
+            "A folder that train wrote, a .weights.h5 file, or what is shipped: "
+            "mnist, digits."
+        )
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Option(
+        help=(
+            "A .png picture or a .npy array (n, 32, 32, 1) in [-1, 1]; of a table "
+            ".csv or .npy."
+        )
+    ),
+]
 Number = Annotated[int, typer.Option("-n", min=1, help="How many images or rows.")]
 Walk = Annotated[int, typer.Option(min=1, help="Langevin steps from uniform noise.")]
-Page = Annotated[Optional[Path], typer.Option(help="Also write a .html page of the first 10 chains.")]
-GoOn = Annotated[bool, typer.Option("--resume", help="Go on with a sampling that was interrupted.")]
+Page = Annotated[
+    Optional[Path], typer.Option(help="Also write a .html page of the first 10 chains.")
+]
+GoOn = Annotated[
+    bool, typer.Option("--resume", help="Go on with a sampling that was interrupted.")
+]
 
 # %% ../nbs/91_cli.ipynb #03ac57de
-PORTION = 512  # chains at a time: they bound the memory, and what an interruption can cost
+PORTION = (
+    512  # chains at a time: they bound the memory, and what an interruption can cost
+)
 
 
 def _parts(out: Path) -> Path:
@@ -482,25 +817,39 @@ def _parts(out: Path) -> Path:
 
 
 def _finished(out: Path, resume: bool, asked: dict | None = None) -> list:
-    "Files of the portions that an interrupted sampling has finished; asked: what they have to answer."
+    """Files of the portions that an interrupted sampling has finished; asked: what they
+    have to answer.
+    """
     folder = _parts(out)
     if not folder.exists():
         return []
     try:
         begun = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} is in the way and keeps no samples of ebm_nb: move it, or choose another --out.") from error
+        raise ValueError(
+            f"{folder} is in the way and keeps no samples of ebm_nb: move it, or "
+            "choose another --out."
+        ) from error
     if not resume:
-        raise ValueError(f"{folder} keeps the finished part of a sampling: add --resume to go on, or remove that folder.")
+        raise ValueError(
+            f"{folder} keeps the finished part of a sampling: add --resume to go on, "
+            "or remove that folder."
+        )
     if asked and begun != asked:
         other = ", ".join(name for name in asked if begun.get(name) != asked[name])
-        raise ValueError(f"{folder} was begun with another {other}: ask for the same, or remove that folder to begin anew.")
+        raise ValueError(
+            f"{folder} was begun with another {other}: ask for the same, or remove "
+            "that folder to begin anew."
+        )
     return sorted(folder.glob("[0-9]*.npy"))
 
 # %% ../nbs/91_cli.ipynb #c17e4b90
 def _keep(x, files: list, out: Path, asked: dict) -> list:
-    "Put a finished portion beside out; from now on a signal is answered with how to go on."
+    """Put a finished portion beside out; from now on a signal is answered with how to
+    go on.
+    """
     import numpy as np
+
     folder = _parts(out)
     if not files:
         folder.mkdir()
@@ -509,34 +858,52 @@ def _keep(x, files: list, out: Path, asked: dict) -> list:
     files = [*files, folder / f"{len(files):05d}.npy"]
     with _beside(files[-1]) as file:
         np.save(file, x, allow_pickle=False)
-    LAST_WORDS[:] = [f"stopped; {min(len(files) * PORTION, asked['n'])} of {asked['n']} are kept: add --resume to go on."]
+    LAST_WORDS[:] = [
+        f"stopped; {min(len(files) * PORTION, asked['n'])} of {asked['n']} are kept: "
+        "add --resume to go on."
+    ]
     return files
 
 # %% ../nbs/91_cli.ipynb #1b97e3fa
 def _joined(files: list, noise):
     "The portions as one array, shaped like the noise that they were made of."
     import numpy as np
+
     x = np.empty_like(noise)
     for begin, path in zip(range(0, len(x), PORTION), files):
         part = np.load(path, allow_pickle=False)
-        if part.shape != x[begin:begin + PORTION].shape or part.dtype != x.dtype:
+        if part.shape != x[begin : begin + PORTION].shape or part.dtype != x.dtype:
             raise ValueError(f"{path} is damaged: remove its folder and begin anew.")
-        x[begin:begin + PORTION] = part
+        x[begin : begin + PORTION] = part
     return x
 
 # %% ../nbs/91_cli.ipynb #5d20f8ba
-def _sampled(energy, noise, steps: int, out: Path, resume: bool, strategy=None, **kernel):
-    "Samples from noise; where there are several portions, each is kept beside out as soon as it is finished."
+def _sampled(
+    energy, noise, steps: int, out: Path, resume: bool, strategy=None, **kernel
+):
+    """Samples from noise; where there are several portions, each is kept beside out as
+    soon as it is finished.
+    """
     import numpy as np
     from ebm_nb import langevin, scale
-    if strategy and len(noise) <= PORTION * strategy.num_replicas_in_sync:              # a part for each is all there is to do
+
+    if (
+        strategy and len(noise) <= PORTION * strategy.num_replicas_in_sync
+    ):  # a part for each is all there is to do
         return scale.sample_sharded(strategy, energy, noise, steps, **kernel)
-    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in energy.get_weights())).hexdigest()
-    asked = json.loads(json.dumps({"weights": weights, "n": len(noise), "steps": steps, **kernel}))
+    weights = hashlib.sha256(
+        b"".join(weight.tobytes() for weight in energy.get_weights())
+    ).hexdigest()
+    asked = json.loads(
+        json.dumps({"weights": weights, "n": len(noise), "steps": steps, **kernel})
+    )
     files = _finished(out, resume, asked)
     settings = {"done": len(files), "batch_size": PORTION, **kernel}
-    for x in (scale.sharded_portions(strategy, energy, noise, steps, **settings) if strategy else
-              langevin.sample_portions(energy, noise, steps, progress=True, **settings)):
+    for x in (
+        scale.sharded_portions(strategy, energy, noise, steps, **settings)
+        if strategy
+        else langevin.sample_portions(energy, noise, steps, progress=True, **settings)
+    ):
         if len(noise) <= PORTION:
             return x.numpy()
         files = _keep(np.asarray(x), files, out, asked)
@@ -547,7 +914,15 @@ def _walked(energy, noise, steps: int, page: Path, **kernel):
     "Samples from noise, and a page of how the first of them came about."
     from ebm_nb.langevin import sample_trajectory
     from ebm_nb.trajectory import spaced
-    walk = sample_trajectory(energy, noise, steps, keep=spaced(steps + 1, 120, "log"), progress=True, **kernel)
+
+    walk = sample_trajectory(
+        energy,
+        noise,
+        steps,
+        keep=spaced(steps + 1, 120, "log"),
+        progress=True,
+        **kernel,
+    )
     _page(walk, page)
     return walk.x[-1]
 
@@ -555,14 +930,27 @@ def _walked(energy, noise, steps: int, page: Path, **kernel):
 def _check_kind(out: Path, table, trajectory=None):
     "Refuse a picture of rows and a table of pictures."
     if table and (trajectory or out.suffix.lower() == ".png"):
-        raise ValueError("These weights are of a table's rows: give an --out that ends in .csv or .npy, and no --trajectory.")
+        raise ValueError(
+            "These weights are of a table's rows: give an --out that ends in .csv or "
+            ".npy, and no --trajectory."
+        )
     if not table and out.suffix.lower() == ".csv":
-        raise ValueError("These weights are of images: give an --out that ends in .png or .npy.")
+        raise ValueError(
+            "These weights are of images: give an --out that ends in .png or .npy."
+        )
 
 # %% ../nbs/91_cli.ipynb #e062f435
 @app.command()
-def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Number = 64, steps: Walk = 1000, seed: Seed = 0,
-           trajectory: Page = None, devices: Devices = None, resume: GoOn = False):
+def sample(
+    weights: Weights = "mnist",
+    out: Target = Path("samples.png"),
+    n: Number = 64,
+    steps: Walk = 1000,
+    seed: Seed = 0,
+    trajectory: Page = None,
+    devices: Devices = None,
+    resume: GoOn = False,
+):
     """Sample images, or rows of a table, from trained weights.
 
     \b
@@ -571,7 +959,8 @@ def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Num
       ebm_nb sample --weights runs/mnist/ -n 256 --out grid.png
       ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy
       ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --resume
-      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --devices 4
+      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --devices
+      4
       ebm_nb sample --weights runs/table/ -n 200 --out samples.csv
       ebm_nb sample -n 10 --trajectory walk.html
     """
@@ -583,73 +972,156 @@ def sample(weights: Weights = "mnist", out: Target = Path("samples.png"), n: Num
     strategy, energy, kernel = _dealt(weights, devices)
     _check_kind(out, table := _ranges(weights, energy), trajectory)
     noise, kernel = _noise((n, *energy.input_shape[1:]), seed), {**kernel, "seed": seed}
-    x = (_walked(energy, noise, steps, trajectory, **kernel) if trajectory else
-         _sampled(energy, noise, steps, out, resume, strategy, **kernel))
+    x = (
+        _walked(energy, noise, steps, trajectory, **kernel)
+        if trajectory
+        else _sampled(energy, noise, steps, out, resume, strategy, **kernel)
+    )
     _write(x, out, table)
     if not trajectory:
         shutil.rmtree(_parts(out), ignore_errors=True)
-    typer.echo(f"{n} samples are in {out}." + (f" Open {trajectory} in a browser." if trajectory else ""))
+    typer.echo(
+        f"{n} samples are in {out}."
+        + (f" Open {trajectory} in a browser." if trajectory else "")
+    )
 
 # %% ../nbs/91_cli.ipynb #e6baefa7
 def _kernel(settings: dict) -> dict:
-    "All settings of a chain: those given, the others by the defaults of `langevin.sample`."
+    """All settings of a chain: those given, the others by the defaults of
+    `langevin.sample`.
+    """
     from ebm_nb.contrastive_divergence import BOOK, langevin_settings
     from ebm_nb.langevin import sample
-    return {name: sample.__kwdefaults__[name] for name in langevin_settings(BOOK)} | settings
+
+    return {
+        name: sample.__kwdefaults__[name] for name in langevin_settings(BOOK)
+    } | settings
 
 # %% ../nbs/91_cli.ipynb #55c8a036
-Real = Annotated[str, typer.Option(help="Real images: mnist, digits (embedded), or your images: a .npz or .npy file or a folder.")]
-Judged = Annotated[int, typer.Option("-n", min=64, help="How many samples; figures of other counts can't be compared.")]
+Real = Annotated[
+    str,
+    typer.Option(
+        help=(
+            "Real images: mnist, digits (embedded), or your images: a .npz or .npy "
+            "file or a folder."
+        )
+    ),
+]
+Judged = Annotated[
+    int,
+    typer.Option(
+        "-n",
+        min=64,
+        help="How many samples; figures of other counts can't be compared.",
+    ),
+]
 Report = Annotated[Path, typer.Option(help="Folder for report.json and report.png.")]
 
 # %% ../nbs/91_cli.ipynb #ece2f250
 @app.command()
-def evaluate(weights: Weights = "mnist", data: Real = "mnist", out: Report = Path("evaluation"), n: Judged = 512,
-             steps: Walk = 1000, seed: Seed = 0):
+def evaluate(
+    weights: Weights = "mnist",
+    data: Real = "mnist",
+    out: Report = Path("evaluation"),
+    n: Judged = 512,
+    steps: Walk = 1000,
+    seed: Seed = 0,
+):
     """Judge samples of trained weights by real images.
 
-    Prints each figure beside its value for as many real images, and writes report.json and a one-page report.png.
+    Prints each figure beside its value for as many real images, and writes report.json
+    and a one-page report.png.
 
     \b
     Examples:
       ebm_nb evaluate --weights mnist --data mnist
-      ebm_nb evaluate --weights runs/mnist/ --data mnist --steps 256 -n 2000 --out runs/mnist/evaluation
+      ebm_nb evaluate --weights runs/mnist/ --data mnist --steps 256 -n 2000 --out
+      runs/mnist/evaluation
     """
     _tensorflow()
     from ebm_nb import evaluation, langevin
     from ebm_nb.plot import report_figure, save
+
     (energy, given), (x_train, x_test) = _energy(weights), _images(data)
     if energy.input_shape[1:] != x_train.shape[1:]:
-        raise ValueError(f"{weights} judges images {energy.input_shape[1:]}, {data} has {x_train.shape[1:]}: choose others.")
+        raise ValueError(
+            f"{weights} judges images {energy.input_shape[1:]}, {data} has "
+            f"{x_train.shape[1:]}: choose others."
+        )
     evaluation.check_counts(n, len(x_train), len(x_test))
     for name in ("report.json", "report.png"):
         _writable(out / name, ".json", ".png")
-    made = {"weights": weights, "data": data, "steps": steps, "seed": seed, "settings": (kernel := _kernel(given))}
-    samples = langevin.sample(energy, _noise((n, *energy.input_shape[1:]), seed), steps, seed=seed, progress=True, **kernel)
+    made = {
+        "weights": weights,
+        "data": data,
+        "steps": steps,
+        "seed": seed,
+        "settings": (kernel := _kernel(given)),
+    }
+    samples = langevin.sample(
+        energy,
+        _noise((n, *energy.input_shape[1:]), seed),
+        steps,
+        seed=seed,
+        progress=True,
+        **kernel,
+    )
     report = evaluation.evaluate(samples, x_train, x_test, seed=seed)
     evaluation.save_report(made | report, out / "report.json")
-    save(report_figure(report, samples, x_train, f"{weights}, {steps} steps"), out / "report.png")
-    typer.echo(f"{evaluation.report_table(report)}\nThe report is in {out / 'report.json'}, on one page in {out / 'report.png'}.")
+    save(
+        report_figure(report, samples, x_train, f"{weights}, {steps} steps"),
+        out / "report.png",
+    )
+    typer.echo(
+        f"{evaluation.report_table(report)}\nThe report is in {out / 'report.json'}, "
+        f"on one page in {out / 'report.png'}."
+    )
 
 # %% ../nbs/91_cli.ipynb #9b62d7e5
 def _to_score(data: str, table):
     "(heading, names, x) of the images or rows in data; table: of the weights, or None."
     import numpy as np
     from ebm_nb.applications import image_files
+
     given = _table(data)
     if bool(given) != bool(table):
-        raise ValueError(f"The weights are of {'rows' if table else 'images'} and {data} holds {'rows' if given else 'images'}.")
+        raise ValueError(
+            f"The weights are of {'rows' if table else 'images'} and {data} holds "
+            f"{'rows' if given else 'images'}."
+        )
     if not table:
         x = np.concatenate(_images(data))
         files = Path(data).is_dir() and data not in ("mnist", "digits", "auto")
-        return ("file", [path.name for path in image_files(data)], x) if files else ("image", range(1, len(x) + 1), x)
+        return (
+            ("file", [path.name for path in image_files(data)], x)
+            if files
+            else ("image", range(1, len(x) + 1), x)
+        )
     if len(given.columns) != len(table.columns):
-        raise ValueError(f"Expected the {len(table.columns)} columns {', '.join(table.columns)}, found {len(given.columns)} in {data}.")
-    return "row", range(1, len(given.rows) + 1), table._replace(rows=given.rows).points()
+        raise ValueError(
+            f"Expected the {len(table.columns)} columns {', '.join(table.columns)}, "
+            f"found {len(given.columns)} in {data}."
+        )
+    return (
+        "row",
+        range(1, len(given.rows) + 1),
+        table._replace(rows=given.rows).points(),
+    )
 
 # %% ../nbs/91_cli.ipynb #2ac81f4e
-Scores = Annotated[Path, typer.Option(help="A .csv file: the energy of each image or row, in their order.")]
-Scored = Annotated[str, typer.Option(help="What to score: a folder of images, a .npz, .npy or .csv file, mnist or digits.")]
+Scores = Annotated[
+    Path,
+    typer.Option(help="A .csv file: the energy of each image or row, in their order."),
+]
+Scored = Annotated[
+    str,
+    typer.Option(
+        help=(
+            "What to score: a folder of images, a .npz, .npy or .csv file, mnist or "
+            "digits."
+        )
+    ),
+]
 
 
 @app.command()
@@ -665,49 +1137,95 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     _tensorflow()
     import numpy as np
     from ebm_nb.applications import outlier_scores
+
     energy = _energy(weights)[0]
     table = _ranges(weights, energy)
     heading, names, x = _to_score(data, table)
     energies = outlier_scores(energy, x)
-    _write_csv(out, [heading, "energy"], [(name, f"{value:.6g}") for name, value in zip(names, energies)])
-    strangest = ", ".join(f"{heading} {names[i]} ({energies[i]:.4g})" for i in np.argsort(-energies)[:5])
+    _write_csv(
+        out,
+        [heading, "energy"],
+        [(name, f"{value:.6g}") for name, value in zip(names, energies)],
+    )
+    strangest = ", ".join(
+        f"{heading} {names[i]} ({energies[i]:.4g})" for i in np.argsort(-energies)[:5]
+    )
     typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/91_cli.ipynb #8266adef
-DEMO = {"steps": 10, "noise_scale": 0.02, "data_noise": 0.06, "capacity": 1024, "fresh": 0.05, "last_fresh": None,
-        "sampling": None, "learning_rate": 1e-3, "averaging": 0.99}
+DEMO = {
+    "steps": 10,
+    "noise_scale": 0.02,
+    "data_noise": 0.06,
+    "capacity": 1024,
+    "fresh": 0.05,
+    "last_fresh": None,
+    "sampling": None,
+    "learning_rate": 1e-3,
+    "averaging": 0.99,
+}
 STEPS = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
 
 
 def _draw(energy, out: Path, prefix: str, seed: int, **kernel):
-    "Write 64 samples after 1000 steps and the way of the first of them; returns the trajectory."
+    """Write 64 samples after 1000 steps and the way of the first of them; returns the
+    trajectory.
+    """
     import numpy as np
     from ebm_nb.langevin import sample_trajectory
     from ebm_nb.plot import image_grid, image_strip, save
     from ebm_nb.trajectory import spaced
+
     kept = np.union1d(STEPS, spaced(1001, 120, "log"))
-    walk = sample_trajectory(energy, _noise((64, 32, 32, 1), seed), 1000, keep=kept, seed=seed, progress=True, **kernel)
+    walk = sample_trajectory(
+        energy,
+        _noise((64, 32, 32, 1), seed),
+        1000,
+        keep=kept,
+        seed=seed,
+        progress=True,
+        **kernel,
+    )
     way = walk.x[np.isin(walk.step, STEPS), 0]
-    for picture, name in ((image_grid(walk.x[-1]), "samples.png"), (image_strip(way, STEPS, "step"), "trajectory.png")):
+    for picture, name in (
+        (image_grid(walk.x[-1]), "samples.png"),
+        (image_strip(way, STEPS, "step"), "trajectory.png"),
+    ):
         typer.echo(f"   {save(picture, out / f'{prefix}{name}')}")
     return walk
 
 # %% ../nbs/91_cli.ipynb #58071d23
 def _learn(out: Path, command: str, **how):
-    "The training of the demo, in a folder of its own, and its curves beside the other pictures."
+    """The training of the demo, in a folder of its own, and its curves beside the other
+    pictures.
+    """
     from ebm_nb.contrastive_divergence import STABLE
     from ebm_nb.data import load_images
-    model = _fit(load_images("digits"), replace(STABLE, **DEMO), out / "training", command, overwrite=True, **how)
+
+    model = _fit(
+        load_images("digits"),
+        replace(STABLE, **DEMO),
+        out / "training",
+        command,
+        overwrite=True,
+        **how,
+    )
     shutil.copyfile(out / "training/training.png", out / "training.png")
     return model
 
 # %% ../nbs/91_cli.ipynb #32201a01
 @app.command()
-def demo(context: typer.Context, out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo"), seed: Seed = 0,
-         epochs: Epochs = 6, steps_per_epoch: Steps = 100):
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo"),
+    seed: Seed = 0,
+    epochs: Epochs = 6,
+    steps_per_epoch: Steps = 100,
+):
     """See it work in two minutes, without a download.
 
-    Draws samples of the shipped weights, then trains on the embedded digits and draws samples of the new weights.
+    Draws samples of the shipped weights, then trains on the embedded digits and draws
+    samples of the new weights.
 
     \b
     Example:
@@ -718,14 +1236,33 @@ def demo(context: typer.Context, out: Annotated[Path, typer.Option(help="Folder 
     _tensorflow()
     from ebm_nb.contrastive_divergence import langevin_settings
     from ebm_nb.energy import load_pretrained
-    typer.echo("1. Weights trained on MNIST are shipped: from noise to digits in 1000 Langevin steps.")
+
+    typer.echo(
+        "1. Weights trained on MNIST are shipped: from noise to digits in 1000 "
+        "Langevin steps."
+    )
     _draw(load_pretrained("mnist"), out, "mnist_", seed)
-    typer.echo(f"2. A training on the embedded digits: {epochs} epochs of {steps_per_epoch} batches.")
-    model = _learn(out, _command(context), epochs=epochs, steps=steps_per_epoch, seed=seed)
+    typer.echo(
+        f"2. A training on the embedded digits: {epochs} epochs of {steps_per_epoch} "
+        "batches."
+    )
+    model = _learn(
+        out, _command(context), epochs=epochs, steps=steps_per_epoch, seed=seed
+    )
     typer.echo(f"   {out / 'training.png'}\n3. Samples of the new weights.")
-    _page(_draw(model.averaged, out, "", seed, **langevin_settings(model.recipe)), out / "trajectory.html")
-    typer.echo(f"   {out / 'trajectory.html'}: open it in a browser and drag the slider\n{MNIST}")
+    _page(
+        _draw(model.averaged, out, "", seed, **langevin_settings(model.recipe)),
+        out / "trajectory.html",
+    )
+    typer.echo(
+        f"   {out / 'trajectory.html'}: open it in a browser and drag the "
+        f"slider\n{MNIST}"
+    )
 
 # %% ../nbs/91_cli.ipynb #f0ea6f1f
-MNIST = """The real MNIST is not needed so far. `ebm_nb train --data mnist --out runs/mnist` downloads it (11 MB) and trains on it;
-without a network, put mnist.npz into a folder and name that folder in EBM_NB_DATA. After `make demo`, ebm_nb is in .venv/bin/."""
+MNIST = (
+    "The real MNIST is not needed so far. `ebm_nb train --data mnist --out runs/mnist` "
+    "downloads it (11 MB) and trains on it;\n"
+    "without a network, put mnist.npz into a folder and name that folder in "
+    "EBM_NB_DATA. After `make demo`, ebm_nb is in .venv/bin/."
+)

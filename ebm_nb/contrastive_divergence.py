@@ -16,8 +16,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import (BOUNDS, FLAG, FUNCTION, SCALAR, SEED, SHAPE, TEXT, Kind, either, instance, number, optional, several, shown,
-                           takes, tensor, whole)
+from ebm_nb.checks import (
+    BOUNDS,
+    FLAG,
+    FUNCTION,
+    SCALAR,
+    SEED,
+    SHAPE,
+    TEXT,
+    Kind,
+    either,
+    instance,
+    number,
+    optional,
+    several,
+    shown,
+    takes,
+    tensor,
+    whole,
+)
 from .data import batches
 from .langevin import chain, energy_and_grad, fold, integer_key, sample
 from .replay import ReplayBuffer, uniform
@@ -28,45 +45,90 @@ class Recipe:
     "All that decides a training besides network, data and seed."
 
     batch_size: int = 128
-    steps: int = 60                   # Langevin steps of each drawn chain, with the settings of `langevin.sample`:
+    # Langevin steps of each drawn chain, with the settings of `langevin.sample`:
+    steps: int = 60
     step_size: float = 10.0
     noise_scale: float = 0.005
     grad_clip: float | None = 0.03
     bounds: tuple = (-1.0, 1.0)
-    capacity: int = 8192              # the replay buffer, as in `replay.ReplayBuffer`
+    capacity: int = 8192  # the replay buffer, as in `replay.ReplayBuffer`
     fresh: float = 0.05
-    last_fresh: float | None = None   # fresh falls to it over decay_steps, as the life 1 / fresh grows steadily; None keeps it
+    last_fresh: float | None = (
+        # fresh falls to it over decay_steps, as the life 1 / fresh grows steadily; None
+        # keeps it
+        None
+    )
     in_place: bool = False
-    data_noise: float = 0.005         # standard deviation of the noise on the data
-    alpha: float = 0.1                # weight of the mean of E^2
-    learning_rate: float = 1e-4       # of Adam
+    data_noise: float = 0.005  # standard deviation of the noise on the data
+    alpha: float = 0.1  # weight of the mean of E^2
+    learning_rate: float = 1e-4  # of Adam
     beta_1: float = 0.9
-    clipnorm: float | None = None     # the norm to which the gradient of all weights is clipped
-    decay_steps: int | None = None    # batches over which the learning rate falls to 0 along half a cosine; None keeps it
-    sampling: tuple | None = None     # (step_size, noise_scale, settle) of `langevin.sample`; None: training's, and no settling
-    averaging: float = 0.0            # momentum of the moving average of the weights; 0 samples from the latest
+    clipnorm: float | None = (
+        None  # the norm to which the gradient of all weights is clipped
+    )
+    decay_steps: int | None = (
+        # batches over which the learning rate falls to 0 along half a cosine; None
+        # keeps it
+        None
+    )
+    sampling: tuple | None = (
+        # (step_size, noise_scale, settle) of `langevin.sample`; None: training's, and
+        # no settling
+        None
+    )
+    averaging: float = (
+        0.0  # momentum of the moving average of the weights; 0 samples from the latest
+    )
 
     def __post_init__(self):
         _check_recipe(self)
 
 # %% ../nbs/06_contrastive_divergence.ipynb #c030826a
 POSITIVE, SHARE = number(above=0), number(least=0, below=1)
-SAMPLING = Kind("(step_size, noise_scale, settle)", lambda value: len(value) == 3 and POSITIVE.fits(value[0])
-                and number(least=0).fits(value[1]) and optional(POSITIVE).fits(value[2]))
-FIELDS = {"batch_size": whole(), "steps": whole(), "step_size": POSITIVE, "noise_scale": number(least=0), "grad_clip": optional(POSITIVE),
-          "bounds": BOUNDS, "capacity": whole(), "fresh": number(least=0, most=1), "last_fresh": optional(POSITIVE), "in_place": FLAG,
-          "data_noise": number(least=0), "alpha": number(least=0), "learning_rate": POSITIVE, "beta_1": SHARE,
-          "clipnorm": optional(POSITIVE), "decay_steps": optional(whole()), "averaging": SHARE, "sampling": optional(SAMPLING)}
+SAMPLING = Kind(
+    "(step_size, noise_scale, settle)",
+    lambda value: (
+        len(value) == 3
+        and POSITIVE.fits(value[0])
+        and number(least=0).fits(value[1])
+        and optional(POSITIVE).fits(value[2])
+    ),
+)
+FIELDS = {
+    "batch_size": whole(),
+    "steps": whole(),
+    "step_size": POSITIVE,
+    "noise_scale": number(least=0),
+    "grad_clip": optional(POSITIVE),
+    "bounds": BOUNDS,
+    "capacity": whole(),
+    "fresh": number(least=0, most=1),
+    "last_fresh": optional(POSITIVE),
+    "in_place": FLAG,
+    "data_noise": number(least=0),
+    "alpha": number(least=0),
+    "learning_rate": POSITIVE,
+    "beta_1": SHARE,
+    "clipnorm": optional(POSITIVE),
+    "decay_steps": optional(whole()),
+    "averaging": SHARE,
+    "sampling": optional(SAMPLING),
+}
 
 
 def _check_recipe(recipe: Recipe):
     for name, kind in FIELDS.items():
         kind(name, getattr(recipe, name))
     if recipe.last_fresh is not None and recipe.last_fresh > recipe.fresh:
-        raise ValueError(f"last_fresh must be at most fresh, {recipe.fresh}, got {recipe.last_fresh}.")
+        raise ValueError(
+            f"last_fresh must be at most fresh, {recipe.fresh}, got "
+            f"{recipe.last_fresh}."
+        )
     if recipe.capacity < recipe.batch_size:
-        raise ValueError(f"capacity must be at least one batch, {recipe.batch_size}, got {recipe.capacity}.")
-
+        raise ValueError(
+            f"capacity must be at least one batch, {recipe.batch_size}, got "
+            f"{recipe.capacity}."
+        )
 
 # %% ../nbs/06_contrastive_divergence.ipynb #8d8f590a
 RECIPE = instance(Recipe, name="a Recipe such as BOOK or STABLE")
@@ -75,14 +137,26 @@ RECIPE = instance(Recipe, name="a Recipe such as BOOK or STABLE")
 @takes(recipe=RECIPE)
 def langevin_settings(recipe: Recipe) -> dict:
     "The keywords of `langevin.sample` for samples of a recipe's energy."
-    step_size, noise_scale, settle = recipe.sampling or (recipe.step_size, recipe.noise_scale, None)
-    return {**kernel(recipe), "step_size": step_size, "noise_scale": noise_scale, "settle": settle}
+    step_size, noise_scale, settle = recipe.sampling or (
+        recipe.step_size,
+        recipe.noise_scale,
+        None,
+    )
+    return {
+        **kernel(recipe),
+        "step_size": step_size,
+        "noise_scale": noise_scale,
+        "settle": settle,
+    }
 
 
 @takes(recipe=RECIPE)
 def kernel(recipe: Recipe) -> dict:
     "The keywords of `langevin.langevin_step` that a recipe trains with."
-    return {name: getattr(recipe, name) for name in ("step_size", "noise_scale", "grad_clip", "bounds")}
+    return {
+        name: getattr(recipe, name)
+        for name in ("step_size", "noise_scale", "grad_clip", "bounds")
+    }
 
 
 @takes(recipe=RECIPE, updates=either(number(least=0), SCALAR))
@@ -91,11 +165,15 @@ def fresh_at(recipe: Recipe, updates):
     if recipe.last_fresh is None or recipe.decay_steps is None:
         return recipe.fresh
     progress = tf.minimum(tf.cast(updates, tf.float32) / recipe.decay_steps, 1.0)
-    return 1 / (1 / recipe.fresh + (1 / recipe.last_fresh - 1 / recipe.fresh) * progress)
+    return 1 / (
+        1 / recipe.fresh + (1 / recipe.last_fresh - 1 / recipe.fresh) * progress
+    )
 
 # %% ../nbs/06_contrastive_divergence.ipynb #438e4613
 class Decay(keras.optimizers.schedules.LearningRateSchedule):
-    "The recipe's learning rate, times a variable by which a training that went wrong can lower it."
+    """The recipe's learning rate, times a variable by which a training that went wrong
+    can lower it.
+    """
 
     @takes(recipe=RECIPE, scale=instance(keras.Variable))
     def __init__(self, recipe: Recipe, scale):
@@ -105,27 +183,61 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule):
         rate = self.recipe.learning_rate * self.scale.value
         if self.recipe.decay_steps is None:
             return rate
-        return rate * (1 + tf.cos(math.pi * tf.minimum(tf.cast(updates, tf.float32) / self.recipe.decay_steps, 1.0))) / 2
+        return (
+            rate
+            * (
+                1
+                + tf.cos(
+                    math.pi
+                    * tf.minimum(
+                        tf.cast(updates, tf.float32) / self.recipe.decay_steps, 1.0
+                    )
+                )
+            )
+            / 2
+        )
 
     def get_config(self):
         return {}
 
 # %% ../nbs/06_contrastive_divergence.ipynb #26bc964a
 BOOK = Recipe()
-STABLE = Recipe(steps=10, noise_scale=0.05, fresh=0.2, last_fresh=0.03, in_place=True, data_noise=0.06, learning_rate=8e-4, beta_1=0.0,
-                clipnorm=0.1, decay_steps=5616, sampling=(15.0, 0.06, 150), averaging=0.999)
+STABLE = Recipe(
+    steps=10,
+    noise_scale=0.05,
+    fresh=0.2,
+    last_fresh=0.03,
+    in_place=True,
+    data_noise=0.06,
+    learning_rate=8e-4,
+    beta_1=0.0,
+    clipnorm=0.1,
+    decay_steps=5616,
+    sampling=(15.0, 0.06, 150),
+    averaging=0.999,
+)
 
 # %% ../nbs/06_contrastive_divergence.ipynb #20f91b08
-@takes(energy_pos=tensor("(B,)"), energy_neg=tensor("(B,)"), alpha=either(number(least=0), SCALAR))
+@takes(
+    energy_pos=tensor("(B,)"),
+    energy_neg=tensor("(B,)"),
+    alpha=either(number(least=0), SCALAR),
+)
 def contrastive_loss(energy_pos, energy_neg, alpha):
     """Contrastive divergence and its regulariser: (loss, cdiv, reg), three scalars.
 
     energy_pos, energy_neg: (B,), (B'). alpha: weight of the mean of E^2.
     Source: Du and Mordatch 2019, equation 2 and section 3.3.
     """
-    energy_pos, energy_neg = tf.convert_to_tensor(energy_pos), tf.convert_to_tensor(energy_neg)
+    energy_pos, energy_neg = (
+        tf.convert_to_tensor(energy_pos),
+        tf.convert_to_tensor(energy_neg),
+    )
     if energy_pos.dtype != energy_neg.dtype:
-        raise ValueError(f"energies must be of one type, got {energy_pos.dtype.name} and {energy_neg.dtype.name}.")
+        raise ValueError(
+            f"energies must be of one type, got {energy_pos.dtype.name} and "
+            f"{energy_neg.dtype.name}."
+        )
     cdiv = tf.reduce_mean(energy_pos) - tf.reduce_mean(energy_neg)
     reg = alpha * (tf.reduce_mean(energy_pos**2) + tf.reduce_mean(energy_neg**2))
     return cdiv + reg, cdiv, reg
@@ -134,17 +246,31 @@ def contrastive_loss(energy_pos, energy_neg, alpha):
 class AveragedModel(keras.Model):
     "An energy and the moving average of its weights."
 
-    @takes(energy=instance(keras.Model, name="a Keras model (B, ...) -> (B,)"), momentum=number(least=0, below=1))
+    @takes(
+        energy=instance(keras.Model, name="a Keras model (B, ...) -> (B,)"),
+        momentum=number(least=0, below=1),
+    )
     def __init__(self, energy: keras.Model, momentum: float):
         super().__init__(name="energy_model")
-        self.energy, self.momentum, weights = energy, momentum, energy.trainable_variables
-        local = dict(trainable=False, synchronization="on_read", aggregation="only_first_replica")  # each replica moves its own copy
-        self.average = [keras.Variable(weight, name=f"average_{i}", **local) for i, weight in enumerate(weights)]
+        self.energy, self.momentum, weights = (
+            energy,
+            momentum,
+            energy.trainable_variables,
+        )
+        local = dict(
+            trainable=False, synchronization="on_read", aggregation="only_first_replica"
+        )  # each replica moves its own copy
+        self.average = [
+            keras.Variable(weight, name=f"average_{i}", **local)
+            for i, weight in enumerate(weights)
+        ]
 
     def averaged(self, x):
         "The energy (B,) of x under the averaged weights: the one to sample from."
         others = [variable.value for variable in self.energy.non_trainable_variables]
-        return self.energy.stateless_call([mean.value for mean in self.average], others, x)[0]
+        return self.energy.stateless_call(
+            [mean.value for mean in self.average], others, x
+        )[0]
 
     call = averaged
 
@@ -158,7 +284,9 @@ class AveragedModel(keras.Model):
 @takes(model=instance(AveragedModel))
 @contextmanager
 def averaged_weights(model: AveragedModel):
-    "Inside `with averaged_weights(model):`, model.energy holds the averaged weights: to save, or to hand on."
+    """Inside `with averaged_weights(model):`, model.energy holds the averaged weights:
+    to save, or to hand on.
+    """
     weights = model.energy.trainable_variables
     latest = [weight.numpy() for weight in weights]
     for weight, mean in zip(weights, model.average):
@@ -171,10 +299,13 @@ def averaged_weights(model: AveragedModel):
 
 # %% ../nbs/06_contrastive_divergence.ipynb #6edbc5b3
 class Total(keras.metrics.Metric):
-    """A sum of other metrics' results, without a state of its own. results: functions without arguments.
+    """A sum of other metrics' results, without a state of its own. results: functions
+    without arguments.
 
-    TensorFlow rounds cdiv + reg of one batch in one of two ways, which changes after some hundred batches in a process;
-    the sum of the means does not depend on when a process began, so the history of a resumed training is the same to the last bit.
+    TensorFlow rounds cdiv + reg of one batch in one of two ways, which changes after
+    some hundred batches in a process;
+    the sum of the means does not depend on when a process began, so the history of a
+    resumed training is the same to the last bit.
     """
 
     @takes(name=TEXT, results=several(FUNCTION))
@@ -187,34 +318,77 @@ class Total(keras.metrics.Metric):
 
 # %% ../nbs/06_contrastive_divergence.ipynb #f5242313
 class EnergyModel(AveragedModel):
-    """An energy, its replay buffer and its averaged weights, trained by persistent contrastive divergence.
+    """An energy, its replay buffer and its averaged weights, trained by persistent
+    contrastive divergence.
 
-    energy: a Keras model (B, ...) -> (B,). recipe: a Recipe. seed: whole number; same seed, same training.
-    shape: of one image or point, where the energy does not know it. buffer: another ReplayBuffer than the recipe's.
-    Raises ValueError for an energy of another input or output shape or a recipe that is none.
+    energy: a Keras model (B, ...) -> (B,). recipe: a Recipe. seed: whole number; same
+    seed, same training.
+    shape: of one image or point, where the energy does not know it. buffer: another
+    ReplayBuffer than the recipe's.
+    Raises ValueError for an energy of another input or output shape or a recipe that is
+    none.
     """
 
-    @takes(energy=instance(keras.Model, name="a Keras model (B, ...) -> (B,)"),
-           recipe=RECIPE, seed=SEED, shape=optional(SHAPE), buffer=optional(instance(keras.layers.Layer)))
-    def __init__(self, energy: keras.Model, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None,
-                 buffer: ReplayBuffer | None = None):
+    @takes(
+        energy=instance(keras.Model, name="a Keras model (B, ...) -> (B,)"),
+        recipe=RECIPE,
+        seed=SEED,
+        shape=optional(SHAPE),
+        buffer=optional(instance(keras.layers.Layer)),
+    )
+    def __init__(
+        self,
+        energy: keras.Model,
+        recipe: Recipe = STABLE,
+        seed: int = 0,
+        shape: tuple | None = None,
+        buffer: ReplayBuffer | None = None,
+    ):
         if tf.distribute.has_strategy() and buffer is None:
-            raise ValueError("Several devices need a buffer shard each: make this model with scale.ShardedModel, outside of the scope.")
+            raise ValueError(
+                "Several devices need a buffer shard each: make this model with "
+                "scale.ShardedModel, outside of the scope."
+            )
         shape = tuple(shape or energy.input_shape[1:])
         _check_energy(energy, shape)
         super().__init__(energy, recipe.averaging)
         self.recipe, self.seed, self.shape = recipe, seed, shape
-        self.buffer = buffer or ReplayBuffer(shape, recipe.capacity, recipe.fresh, recipe.in_place, recipe.bounds, integer_key(seed, 1))
+        self.buffer = buffer or ReplayBuffer(
+            shape,
+            recipe.capacity,
+            recipe.fresh,
+            recipe.in_place,
+            recipe.bounds,
+            integer_key(seed, 1),
+        )
         self.rate_scale = keras.Variable(1.0, trainable=False, name="rate_scale")
-        self.means = {name: keras.metrics.Mean(name) for name in ("reg", "cdiv", "real", "fake")}
-        self.means = {"loss": Total("loss", *(self.means[name].result for name in ("cdiv", "reg"))), **self.means}
+        self.means = {
+            name: keras.metrics.Mean(name) for name in ("reg", "cdiv", "real", "fake")
+        }
+        self.means = {
+            "loss": Total(
+                "loss", *(self.means[name].result for name in ("cdiv", "reg"))
+            ),
+            **self.means,
+        }
         self.built = True
 
     def compile(self, optimizer=None, **kwargs):
-        "Keras' compile, with the recipe's optimizer unless another is given. XLA is off: on a CPU it is slower for these convolutions."
-        adam = dict(learning_rate=Decay(self.recipe, self.rate_scale), beta_1=self.recipe.beta_1, global_clipnorm=self.recipe.clipnorm)
-        super().compile(optimizer=optimizer or keras.optimizers.Adam(**adam), **{"jit_compile": False, **kwargs})
-        self.optimizer.build(self.energy.trainable_variables)                       # so that a checkpoint can be loaded at once
+        """Keras' compile, with the recipe's optimizer unless another is given. XLA is
+        off: on a CPU it is slower for these convolutions.
+        """
+        adam = dict(
+            learning_rate=Decay(self.recipe, self.rate_scale),
+            beta_1=self.recipe.beta_1,
+            global_clipnorm=self.recipe.clipnorm,
+        )
+        super().compile(
+            optimizer=optimizer or keras.optimizers.Adam(**adam),
+            **{"jit_compile": False, **kwargs},
+        )
+        self.optimizer.build(
+            self.energy.trainable_variables
+        )  # so that a checkpoint can be loaded at once
 
     @property
     def metrics(self):
@@ -236,69 +410,142 @@ class EnergyModel(AveragedModel):
 
     def train_step(self, x):
         n = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
-        noise_key, draw_key, chain_key = (fold(fold(self.stream(), self.optimizer.iterations), i) for i in range(3))
+        noise_key, draw_key, chain_key = (
+            fold(fold(self.stream(), self.optimizer.iterations), i) for i in range(3)
+        )
         noise = tf.random.stateless_normal(tf.shape(x), noise_key)
-        x_pos = tf.clip_by_value(x + self.recipe.data_noise * noise, *self.recipe.bounds)
-        slots, x_neg = self.buffer.draw(n, draw_key, fresh_at(self.recipe, self.optimizer.iterations))
-        x_neg, _ = chain(self.energy, x_neg, chain_key, 0, self.recipe.steps, **kernel(self.recipe))
+        x_pos = tf.clip_by_value(
+            x + self.recipe.data_noise * noise, *self.recipe.bounds
+        )
+        slots, x_neg = self.buffer.draw(
+            n, draw_key, fresh_at(self.recipe, self.optimizer.iterations)
+        )
+        x_neg, _ = chain(
+            self.energy, x_neg, chain_key, 0, self.recipe.steps, **kernel(self.recipe)
+        )
         self.buffer.write(slots, x_neg)
         with tf.GradientTape() as tape:
-            energy_pos, energy_neg = self.energy(x_pos, training=True), self.energy(x_neg, training=True)   # side by side
-            loss, cdiv, reg = contrastive_loss(energy_pos, energy_neg, self.recipe.alpha)
+            energy_pos, energy_neg = (
+                self.energy(x_pos, training=True),
+                self.energy(x_neg, training=True),
+            )  # side by side
+            loss, cdiv, reg = contrastive_loss(
+                energy_pos, energy_neg, self.recipe.alpha
+            )
         weights = self.energy.trainable_variables
         self.update(tape.gradient(loss, weights), weights)
         self.move_average(tf.cast(self.optimizer.iterations, tf.float32))
-        return self.report(loss=loss, reg=reg, cdiv=cdiv, real=energy_pos, fake=energy_neg)
+        return self.report(
+            loss=loss, reg=reg, cdiv=cdiv, real=energy_pos, fake=energy_neg
+        )
 
     def test_step(self, x):
-        "Energies of test images against as many of uniform noise, under the averaged weights."
+        """Energies of test images against as many of uniform noise, under the averaged
+        weights.
+        """
         noise = uniform(tf.shape(x), integer_key(self.seed, 3), self.recipe.bounds)
         real, fake = self.averaged(x), self.averaged(noise)
-        return self.report(cdiv=tf.reduce_mean(real) - tf.reduce_mean(fake), real=real, fake=fake)
+        return self.report(
+            cdiv=tf.reduce_mean(real) - tf.reduce_mean(fake), real=real, fake=fake
+        )
 
-    @takes(batch_size=optional(whole()), epochs=whole(), steps_per_epoch=optional(whole()), start=optional(whole(0)))
-    def fit(self, x, batch_size=None, epochs=1, steps_per_epoch=None, validation_data=None, start=None, **kwargs):
-        """Keras' fit. x: images or points (N, ...) within the recipe's bounds, or a tf.data.Dataset of batches.
+    @takes(
+        batch_size=optional(whole()),
+        epochs=whole(),
+        steps_per_epoch=optional(whole()),
+        start=optional(whole(0)),
+    )
+    def fit(
+        self,
+        x,
+        batch_size=None,
+        epochs=1,
+        steps_per_epoch=None,
+        validation_data=None,
+        start=None,
+        **kwargs,
+    ):
+        """Keras' fit. x: images or points (N, ...) within the recipe's bounds, or a
+        tf.data.Dataset of batches.
 
-        An array is shuffled anew in every pass, by seed and pass alone; training goes on where the last fit stopped,
+        An array is shuffled anew in every pass, by seed and pass alone; training goes
+        on where the last fit stopped,
         or after so many batches as `start` says.
         """
         if not isinstance(x, tf.data.Dataset):
             check_data(x, self.shape, self.recipe.bounds)
             batch_size = batch_size or self.recipe.batch_size
             steps_per_epoch = steps_per_epoch or max(1, len(x) // batch_size)
-            x = batches(x, batch_size, self.seed, start=int(self.optimizer.iterations.numpy()) if start is None else start)
-        if validation_data is not None and not isinstance(validation_data, tf.data.Dataset):
+            x = batches(
+                x,
+                batch_size,
+                self.seed,
+                start=int(self.optimizer.iterations.numpy())
+                if start is None
+                else start,
+            )
+        if validation_data is not None and not isinstance(
+            validation_data, tf.data.Dataset
+        ):
             check_data(validation_data, self.shape, self.recipe.bounds)
-            validation_data = tf.data.Dataset.from_tensor_slices(validation_data).batch(1000)
-        return super().fit(x, epochs=epochs, steps_per_epoch=steps_per_epoch, validation_data=validation_data, shuffle=False, **kwargs)
+            validation_data = tf.data.Dataset.from_tensor_slices(validation_data).batch(
+                1000
+            )
+        return super().fit(
+            x,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            validation_data=validation_data,
+            shuffle=False,
+            **kwargs,
+        )
 
     @takes(n=whole(), steps=whole(), seed=SEED)
     def sample(self, n: int, steps: int = 1000, seed: int = 0, **settings):
-        """n samples (n, ...) from uniform noise, under the averaged weights and the recipe's Langevin settings.
+        """n samples (n, ...) from uniform noise, under the averaged weights and the
+        recipe's Langevin settings.
 
         settings: other keywords of `langevin.sample`. Raises ValueError as it does.
         """
         x0 = uniform((n, *self.shape), integer_key(seed, 4), self.recipe.bounds).numpy()
-        return sample(self.averaged, x0, steps, seed=seed, **{**langevin_settings(self.recipe), **settings})
+        return sample(
+            self.averaged,
+            x0,
+            steps,
+            seed=seed,
+            **{**langevin_settings(self.recipe), **settings},
+        )
 
 # %% ../nbs/06_contrastive_divergence.ipynb #84dee958
 def _check_energy(energy, shape):
     "Refuse an energy that doesn't map (1, *shape) to (1,)."
     try:
         energy(tf.zeros((1, *shape)))
-    except Exception as error:                                                      # Keras says it in many lines
-        raise ValueError(f"The energy can't be computed for one x of shape {shape}: give the shape that it takes.") from error
-    energy_and_grad(energy, tf.zeros((1, *shape)))                                  # its output has the shape (1,)
-
+    except Exception as error:  # Keras says it in many lines
+        raise ValueError(
+            f"The energy can't be computed for one x of shape {shape}: give the shape "
+            "that it takes."
+        ) from error
+    energy_and_grad(energy, tf.zeros((1, *shape)))  # its output has the shape (1,)
 
 # %% ../nbs/06_contrastive_divergence.ipynb #d50ca16e
 @takes(shape=SHAPE, bounds=BOUNDS)
 def check_data(x, shape: tuple, bounds: tuple):
-    "Raise a ValueError unless x is float32 (N, *shape), N >= 1, finite and within bounds."
+    """Raise a ValueError unless x is float32 (N, *shape), N >= 1, finite and within
+    bounds.
+    """
     words = f"(N, {', '.join(map(str, shape))})"
-    if not (tensor(words).fits(x) and getattr(x, "dtype", None) in (np.float32, tf.float32)):
+    if not (
+        tensor(words).fits(x) and getattr(x, "dtype", None) in (np.float32, tf.float32)
+    ):
         raise ValueError(f"Expected a float32 array {words}, got {shown(x)}.")
-    if not (len(x) and float(tf.reduce_min(x)) >= bounds[0] and float(tf.reduce_max(x)) <= bounds[1]):
-        raise ValueError(f"Expected at least one row and finite values from {bounds[0]:g} to {bounds[1]:g}, the recipe's bounds: "
-                         "rescale the data or change the bounds.")
+    if not (
+        len(x)
+        and float(tf.reduce_min(x)) >= bounds[0]
+        and float(tf.reduce_max(x)) <= bounds[1]
+    ):
+        raise ValueError(
+            f"Expected at least one row and finite values from {bounds[0]:g} to "
+            f"{bounds[1]:g}, the recipe's bounds: "
+            "rescale the data or change the bounds."
+        )

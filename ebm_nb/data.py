@@ -29,21 +29,30 @@ GREY = (np.arange(256) / 127.5 - 1).astype(np.float32)  # a grey level's pixel
 
 @takes(name=TEXT)
 def to_images(x, name="images"):
-    """Grey images as the book wants them: float32 (N, 32, 32, 1) in [-1, 1], 28 pixels framed with -1 to 32.
+    """Grey images as the book wants them: float32 (N, 32, 32, 1) in [-1, 1], 28 pixels
+    framed with -1 to 32.
 
-    x: (N, 28 or 32, 28 or 32[, 1]), N >= 1; uint8 from 0 to 255, or floats in [-1, 1]. name: used in messages.
+    x: (N, 28 or 32, 28 or 32[, 1]), N >= 1; uint8 from 0 to 255, or floats in [-1, 1].
+    name: used in messages.
     Raises ValueError for another shape, type or range; NaN is out of range.
     """
-    Kind("an array", lambda x: np.asarray(x) is not None)(name, x)          # NumPy refuses ragged lists
+    Kind("an array", lambda x: np.asarray(x) is not None)(
+        name, x
+    )  # NumPy refuses ragged lists
     x = np.asarray(x)
     shape = x.shape[:-1] if x.shape[3:] == (1,) else x.shape
     if len(shape) != 3 or not shape[0] or not {28, 32}.issuperset(shape[1:]):
-        raise ValueError(f"{name}: expected shape (N, 28 or 32, 28 or 32) with N >= 1, got {x.shape}: resize or reshape first.")
+        raise ValueError(
+            f"{name}: expected shape (N, 28 or 32, 28 or 32) with N >= 1, got "
+            f"{x.shape}: resize or reshape first."
+        )
     _check_pixels(x, name)
     out = np.full((shape[0], 32, 32, 1), -1, np.float32)
     top, left = (32 - shape[1]) // 2, (32 - shape[2]) // 2
     pixels = x.reshape(shape)
-    out[:, top:32 - top, left:32 - left, 0] = GREY[pixels] if x.dtype == np.uint8 else pixels
+    out[:, top : 32 - top, left : 32 - left, 0] = (
+        GREY[pixels] if x.dtype == np.uint8 else pixels
+    )
     return out
 
 # %% ../nbs/01_data.ipynb #72c3e3dc
@@ -52,36 +61,61 @@ def _check_pixels(x, name):
         return
     low, high = (x.min(), x.max()) if x.dtype.kind in "biuf" else ("?", "?")
     if x.dtype.kind != "f" or not (low >= -1 and high <= 1):  # NaN fails both
-        raise ValueError(f"{name}: expected uint8 from 0 to 255 or floats in [-1, 1], got {x.dtype} from {low} to {high}: "
-                         "rescale first.")
+        raise ValueError(
+            f"{name}: expected uint8 from 0 to 255 or floats in [-1, 1], got "
+            f"{x.dtype} from {low} to {high}: "
+            "rescale first."
+        )
     if low >= 0:
-        warnings.warn(f"{name}: no pixel is below 0; if the range is 0 to 1, rescale with 2 * x - 1.", stacklevel=3)
+        warnings.warn(
+            f"{name}: no pixel is below 0; if the range is 0 to 1, rescale with 2 * x "
+            "- 1.",
+            stacklevel=3,
+        )
 
 # %% ../nbs/01_data.ipynb #c131ced2
 def _digits():
     """scikit-learn's digits as images (1797, 32, 32, 1) and labels (1797,)."""
     data = load_digits()
     small = np.pad(data.images / 16, ((0, 0), (2, 2), (2, 2)))
-    large = zoom(small, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)[:, 1:-1, 1:-1]  # (1797, 28, 28)
+    large = zoom(small, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)[
+        :, 1:-1, 1:-1
+    ]  # (1797, 28, 28)
     return to_images(np.clip((large - 0.2) / 0.6, 0, 1) * 2 - 1), data.target
 
 # %% ../nbs/01_data.ipynb #4ca6c722
-MAX_BYTES = 2**31  # of one array, in the file or as float32 images; raise it where there is memory
+MAX_BYTES = (
+    2**31
+)  # of one array, in the file or as float32 images; raise it where there is memory
 
 
 def _array(file, size):
-    """The one array of an open .npy file of `size` bytes, or ValueError before anything large is read."""
+    """The one array of an open .npy file of `size` bytes, or ValueError before anything
+    large is read.
+    """
     head = io.BytesIO(file.read(2**14))
     version = np.lib.format.read_magic(head)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    read_header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
     shape, _, dtype = read_header(head)
     need = math.prod(shape) * dtype.itemsize
     if dtype.kind not in "iuf":
-        raise ValueError(f"expected numbers, got {dtype}; pickled objects are never loaded")
+        raise ValueError(
+            f"expected numbers, got {dtype}; pickled objects are never loaded"
+        )
     if max(need, math.prod(shape[:1]) * 4096) > MAX_BYTES:
-        raise ValueError(f"an array of shape {shape} is above the limit of {MAX_BYTES} bytes (ebm_nb.data.MAX_BYTES)")
+        raise ValueError(
+            f"an array of shape {shape} is above the limit of {MAX_BYTES} bytes "
+            "(ebm_nb.data.MAX_BYTES)"
+        )
     if head.tell() + need != size:
-        raise ValueError(f"the header promises {need} bytes of data, the file holds {size - head.tell()}")
+        raise ValueError(
+            f"the header promises {need} bytes of data, the file holds "
+            f"{size - head.tell()}"
+        )
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -93,25 +127,38 @@ def _read(path, keys):
     with zipfile.ZipFile(path) as archive:
         entries = {e.filename.removesuffix(".npy"): e for e in archive.infolist()}
         if keys[0] not in entries:
-            raise ValueError(f"expected an array {keys[0]!r}, found {sorted(entries)[:8]}")
+            raise ValueError(
+                f"expected an array {keys[0]!r}, found {sorted(entries)[:8]}"
+            )
         arrays = {}
         for key in entries.keys() & set(keys):
-            if entries[key].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"array {key!r} is packed with a method that numpy does not write")
+            if entries[key].compress_type not in (
+                zipfile.ZIP_STORED,
+                zipfile.ZIP_DEFLATED,
+            ):
+                raise ValueError(
+                    f"array {key!r} is packed with a method that numpy does not write"
+                )
             with archive.open(entries[key]) as file:
                 arrays[key] = _array(file, entries[key].file_size)
         return arrays
 
 # %% ../nbs/01_data.ipynb #2819342d
 def _arrays(path, keys=("x_train", "x_test")):
-    """Arrays of a .npz file by name, those of `keys` it has and at least the first; the array of a .npy file as the first.
+    """Arrays of a .npz file by name, those of `keys` it has and at least the first; the
+    array of a .npy file as the first.
 
-    path: a file. Returns a dict. Nothing in the file is executed; see `MAX_BYTES` for the limit.
-    Raises ValueError where the file is missing, damaged, pickled, too large or lacks the first key.
+    path: a file. Returns a dict. Nothing in the file is executed; see `MAX_BYTES` for
+    the limit.
+    Raises ValueError where the file is missing, damaged, pickled, too large or lacks
+    the first key.
     """
     path = Path(path)
     if path.suffix not in (".npz", ".npy") or not os.path.isfile(path):
-        raise ValueError(f'expected "mnist", "digits", "auto" or an existing file that ends in .npz or .npy, got {str(path)!r}.')
+        raise ValueError(
+            'expected "mnist", "digits", "auto" or an existing file that ends in '
+            f".npz or .npy, got {str(path)!r}."
+        )
     try:
         return _read(path, keys)
     except Exception as error:  # whatever a hostile file provokes; the reason is kept
@@ -120,9 +167,18 @@ def _arrays(path, keys=("x_train", "x_test")):
 
 # %% ../nbs/01_data.ipynb #533692a5
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-MNIST_FILE = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # SHA-256 of the file behind the URL
-MNIST = {("x_train", "x_test"): "d6b1112dac965d52ce19b3752a359fa9c50d9a71153f7d769c0ff18cd005692d",
-         ("y_train", "y_test"): "b588e8180a34da9faabcc7539c6a6fa7d603092113b64f4a3954ee1ba13c7d44"}
+# SHA-256 of the file behind the URL
+MNIST_FILE = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+MNIST = {
+    (
+        "x_train",
+        "x_test",
+    ): "d6b1112dac965d52ce19b3752a359fa9c50d9a71153f7d769c0ff18cd005692d",
+    (
+        "y_train",
+        "y_test",
+    ): "b588e8180a34da9faabcc7539c6a6fa7d603092113b64f4a3954ee1ba13c7d44",
+}
 
 # %% ../nbs/01_data.ipynb #58ac4251
 def _hash(arrays):
@@ -134,7 +190,11 @@ def _hash(arrays):
 
 # %% ../nbs/01_data.ipynb #75ae6473
 def _cache():
-    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "datasets" / "mnist.npz"
+    return (
+        Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+        / "datasets"
+        / "mnist.npz"
+    )
 
 # %% ../nbs/01_data.ipynb #aa3ebbea
 def _find_mnist():
@@ -163,8 +223,11 @@ def _download():
             raise OSError(f"what came from {MNIST_URL} is not the expected file")
         return _store(data, _cache())
     except (OSError, http.client.HTTPException) as error:
-        raise ValueError(f"MNIST is not on this machine and its download failed ({error}): put mnist.npz into a folder and "
-                         'name it in EBM_NB_DATA, or use the embedded digits, load_images("digits").') from error
+        raise ValueError(
+            f"MNIST is not on this machine and its download failed ({error}): put "
+            "mnist.npz into a folder and "
+            'name it in EBM_NB_DATA, or use the embedded digits, load_images("digits").'
+        ) from error
 
 # %% ../nbs/01_data.ipynb #ed819d51
 def _mnist(keys):
@@ -172,56 +235,91 @@ def _mnist(keys):
     path = _find_mnist() or _download()
     arrays = _arrays(path, keys)
     if set(arrays) != set(keys) or _hash(arrays[key] for key in keys) != MNIST[keys]:
-        raise ValueError(f"{path} does not hold MNIST, by the hash of its arrays: delete it, or give your own data by its path.")
+        raise ValueError(
+            f"{path} does not hold MNIST, by the hash of its arrays: delete it, or "
+            "give your own data by its path."
+        )
     return [arrays[key] for key in keys]
 
 # %% ../nbs/01_data.ipynb #9e33f70c
 def _auto(source):
-    """Resolve "auto": "mnist" where MNIST is on this machine, else "digits" and a warning. It never downloads."""
+    """Resolve "auto": "mnist" where MNIST is on this machine, else "digits" and a
+    warning. It never downloads.
+    """
     if source != "auto":
         return source
     if _find_mnist():
         return "mnist"
-    warnings.warn('MNIST is not on this machine, so the 1,797 embedded digits are used; load_images("mnist") downloads it, '
-                  "EBM_NB_DATA names the folder of a mnist.npz.", stacklevel=3)
+    warnings.warn(
+        "MNIST is not on this machine, so the 1,797 embedded digits are used; "
+        'load_images("mnist") downloads it, '
+        "EBM_NB_DATA names the folder of a mnist.npz.",
+        stacklevel=3,
+    )
     return "digits"
 
 # %% ../nbs/01_data.ipynb #a28a7639
 def load_images(source="auto"):
-    """Training and test images, two float32 arrays (N, 32, 32, 1) in [-1, 1] with background -1.
+    """Training and test images, two float32 arrays (N, 32, 32, 1) in [-1, 1] with
+    background -1.
 
-    source: "mnist" (60,000 and 10,000; from `EBM_NB_DATA`, Keras' cache or a download), "digits" (1,500 and 297, embedded),
-    "auto" (MNIST if it is on this machine, else the digits with a warning; no download), or the path of your .npz with
-    `x_train` and, if you like, `x_test`, or of your .npy; see `to_images`. Without `x_test` the last tenth is held out.
+    source: "mnist" (60,000 and 10,000; from `EBM_NB_DATA`, Keras' cache or a download),
+    "digits" (1,500 and 297, embedded),
+    "auto" (MNIST if it is on this machine, else the digits with a warning; no
+    download), or the path of your .npz with
+    `x_train` and, if you like, `x_test`, or of your .npy; see `to_images`. Without
+    `x_test` the last tenth is held out.
     Raises ValueError where there is no such data or it is not as described.
     """
     if not isinstance(source, (str, os.PathLike)):
-        raise ValueError(f'expected "mnist", "digits", "auto" or a path, got {type(source).__name__}: save arrays as .npz, '
-                         "or convert them with to_images.")
+        raise ValueError(
+            'expected "mnist", "digits", "auto" or a path, got '
+            f"{type(source).__name__}: save arrays as .npz, "
+            "or convert them with to_images."
+        )
     source = _auto(source)
     if source == "digits":
         return _split(_digits()[0], 297)
     keys = ("x_train", "x_test")
-    arrays = dict(zip(keys, _mnist(keys))) if source == "mnist" else _arrays(source, keys)
-    images = [to_images(arrays[key], f"{source}: {key}") for key in keys if key in arrays]
-    return tuple(images) if len(images) == 2 else _split(images[0], max(1, len(images[0]) // 10))
+    arrays = (
+        dict(zip(keys, _mnist(keys))) if source == "mnist" else _arrays(source, keys)
+    )
+    images = [
+        to_images(arrays[key], f"{source}: {key}") for key in keys if key in arrays
+    ]
+    return (
+        tuple(images)
+        if len(images) == 2
+        else _split(images[0], max(1, len(images[0]) // 10))
+    )
 
 # %% ../nbs/01_data.ipynb #0b5c4112
 def _split(x, tail):
     if len(x) < 2:
-        raise ValueError("expected at least 2 images, one to train on and one to test with, got 1.")
+        raise ValueError(
+            "expected at least 2 images, one to train on and one to test with, got 1."
+        )
     return x[:-tail], x[-tail:]
 
 # %% ../nbs/01_data.ipynb #b2121da3
 def load_labels(source="auto"):
-    """Training and test labels, int64 arrays (N,) of 0 to 9, in the order of `load_images(source)`.
+    """Training and test labels, int64 arrays (N,) of 0 to 9, in the order of
+    `load_images(source)`.
 
-    source: "mnist", "digits" or "auto". Raises ValueError for another source or where MNIST is missing.
+    source: "mnist", "digits" or "auto". Raises ValueError for another source or where
+    MNIST is missing.
     """
     if not isinstance(source, str) or source not in ("mnist", "digits", "auto"):
-        raise ValueError(f'expected "mnist", "digits" or "auto", got {shown(source)}: labels of your own file are yours to read.')
+        raise ValueError(
+            f'expected "mnist", "digits" or "auto", got {shown(source)}: labels of '
+            "your own file are yours to read."
+        )
     source = _auto(source)
-    labels = _split(_digits()[1], 297) if source == "digits" else _mnist(("y_train", "y_test"))
+    labels = (
+        _split(_digits()[1], 297)
+        if source == "digits"
+        else _mnist(("y_train", "y_test"))
+    )
     return tuple(np.asarray(y, np.int64) for y in labels)
 
 # %% ../nbs/01_data.ipynb #6d7db7c2
@@ -229,32 +327,57 @@ ORDER = 7  # second half of the key: no other draw of the book uses this number 
 
 
 def _pass_order(n, seed, epoch):
-    """The order of one pass through n rows: a permutation, int32 (n,), a function of its arguments alone.
+    """The order of one pass through n rows: a permutation, int32 (n,), a function of
+    its arguments alone.
 
     seed, epoch: integers >= 0, or int64 tensors.
     """
-    seed, epoch = tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)  # fold_in gives other keys for other integer types
+    seed, epoch = (
+        tf.cast(seed, tf.int64),
+        tf.cast(epoch, tf.int64),
+    )  # fold_in gives other keys for other integer types
     key = tf.random.fold_in(tf.stack([seed, ORDER]), epoch, alg="philox")
-    return tf.argsort(tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox"))
+    return tf.argsort(
+        tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox")
+    )
 
 # %% ../nbs/01_data.ipynb #dff207fd
 def _rows(x, batch_size):
     """x as an array that can be cut into batches, or ValueError."""
     x = np.asarray(x)
-    if x.dtype not in (np.float16, np.float32, np.float64) or not x.ndim or not np.isfinite(x).all():
-        raise ValueError(f"expected finite floats (N, ...), got {x.dtype} of shape {x.shape}: see to_images for grey levels.")
+    if (
+        x.dtype not in (np.float16, np.float32, np.float64)
+        or not x.ndim
+        or not np.isfinite(x).all()
+    ):
+        raise ValueError(
+            f"expected finite floats (N, ...), got {x.dtype} of shape {x.shape}: see "
+            "to_images for grey levels."
+        )
     if len(x) < batch_size:
-        raise ValueError(f"expected at least a batch of {batch_size} rows, got {len(x)}: take a smaller batch_size.")
+        raise ValueError(
+            f"expected at least a batch of {batch_size} rows, got {len(x)}: take a "
+            "smaller batch_size."
+        )
     return x
 
 # %% ../nbs/01_data.ipynb #06cfa0bd
-@takes(x=tensor("(N, ...)", "biuf"), batch_size=whole(), seed=SEED, start=whole(0, 2**62 - 1))
+@takes(
+    x=tensor("(N, ...)", "biuf"),
+    batch_size=whole(),
+    seed=SEED,
+    start=whole(0, 2**62 - 1),
+)
 def batches(x, batch_size=128, seed=0, start=0):
-    """An endless tf.data.Dataset of full batches (batch_size, ...) of x: one random order after the other, each row once a pass.
+    """An endless tf.data.Dataset of full batches (batch_size, ...) of x: one random
+    order after the other, each row once a pass.
 
-    x: (N, ...) floats, images or points; kept in memory once more. batch_size: 1 to N. seed: >= 0.
-    start: batches already seen; the stream goes on exactly there. Cost: a sort of N numbers a pass.
-    Raises ValueError for other values, for NaN or infinity in x, and for fewer rows than a batch.
+    x: (N, ...) floats, images or points; kept in memory once more. batch_size: 1 to N.
+    seed: >= 0.
+    start: batches already seen; the stream goes on exactly there. Cost: a sort of N
+    numbers a pass.
+    Raises ValueError for other values, for NaN or infinity in x, and for fewer rows
+    than a batch.
     """
     x = _rows(x, batch_size)
     n = len(x)
@@ -263,11 +386,13 @@ def batches(x, batch_size=128, seed=0, start=0):
         data = tf.constant(x)
 
     def order(epoch):  # the rest of a pass that had begun, then whole passes
-        return _pass_order(n, seed, epoch)[tf.where(epoch == first, offset, 0):]
+        return _pass_order(n, seed, epoch)[tf.where(epoch == first, offset, 0) :]
 
     def pick(rows):
         return tf.gather(data, rows)
 
-    passes = tf.data.Dataset.range(first, 2**63 - 1)  # Dataset.counter would keep a graph for ever, at every call
+    passes = tf.data.Dataset.range(
+        first, 2**63 - 1
+    )  # Dataset.counter would keep a graph for ever, at every call
     rows = passes.map(order).rebatch(batch_size, drop_remainder=True)
     return rows.map(pick).prefetch(tf.data.AUTOTUNE)

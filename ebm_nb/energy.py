@@ -19,67 +19,123 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import FLAG, PATH, SHAPE, TEXT, choice, instance, several, takes, tensor, whole
+from ebm_nb.checks import (
+    FLAG,
+    PATH,
+    SHAPE,
+    TEXT,
+    choice,
+    instance,
+    several,
+    takes,
+    tensor,
+    whole,
+)
 from .swish import swish
 
 # %% ../nbs/03_energy.ipynb #c3260ee9
 @takes(image_shape=SHAPE, width=whole(), classes=whole(), residual=FLAG)
-def energy_cnn(image_shape: tuple = (32, 32, 1), width: int = 1, classes: int = 1, residual: bool = False) -> keras.Model:
+def energy_cnn(
+    image_shape: tuple = (32, 32, 1),
+    width: int = 1,
+    classes: int = 1,
+    residual: bool = False,
+) -> keras.Model:
     """The convolutional energy of the book: images (B, *image_shape) to energies (B,).
 
     image_shape: (height, width, channels); height and width are multiples of 16.
     width: multiplies the channels of every layer; 1 gives 76,993 parameters.
-    classes: above 1, the layer "logits" holds -E(x, y) of each class y, and E(x) = -log sum_y exp(-E(x, y)), as chapter 10 uses it.
-    residual: one more convolution behind each of the last three, whose output is added to its input.
+    classes: above 1, the layer "logits" holds -E(x, y) of each class y, and E(x) = -log
+    sum_y exp(-E(x, y)), as chapter 10 uses it.
+    residual: one more convolution behind each of the last three, whose output is added
+    to its input.
     Raises ValueError where the shape cannot be halved four times.
-    Source: Du and Mordatch 2019 (implicit generation), cut down to digits; He et al. 2016 for the residuals.
+    Source: Du and Mordatch 2019 (implicit generation), cut down to digits; He et al.
+    2016 for the residuals.
     """
     if len(image_shape) != 3 or any(n % 16 for n in image_shape[:2]):
-        raise ValueError(f"image_shape must be (height, width, channels) with multiples of 16, such as (32, 32, 1), got {image_shape}.")
+        raise ValueError(
+            "image_shape must be (height, width, channels) with multiples of 16, "
+            f"such as (32, 32, 1), got {image_shape}."
+        )
     x = inputs = keras.Input(image_shape)
     x = FirstConv2D(16 * width, activation=swish)(x)
     for filters in (32, 64, 64):
-        x = keras.layers.Conv2D(filters * width, 3, strides=2, padding="same", activation=swish)(x)
+        x = keras.layers.Conv2D(
+            filters * width, 3, strides=2, padding="same", activation=swish
+        )(x)
         x = _refined(x) if residual else x
     x = keras.layers.Dense(64 * width, activation=swish)(keras.layers.Flatten()(x))
     if classes > 1:
         x = keras.layers.Dense(classes, name="logits")(x)
         return keras.Model(inputs, -keras.ops.logsumexp(x, axis=-1), name="energy_cnn")
     x = keras.layers.Dense(1)(x)
-    return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")  # (B, 1) -> (B,)
+    return keras.Model(
+        inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn"
+    )  # (B, 1) -> (B,)
 
 # %% ../nbs/03_energy.ipynb #a39cf7c7
-TAPS = np.array([[[t == r + 1 - 2 * o for t in range(5)] for r in range(4)] for o in range(-1, 3)], "float32")
-# TAPS[o + 1, r, t] = 1: through tap t, pixel r of a block of 4 reaches output 2 * block + o
+TAPS = np.array(
+    [[[t == r + 1 - 2 * o for t in range(5)] for r in range(4)] for o in range(-1, 3)],
+    "float32",
+)
+# TAPS[o + 1, r, t] = 1: through tap t, pixel r of a block of 4 reaches output 2 * block
+# + o
 
 
 @takes(x=tensor("(B, H, W, c)"), kernel=tensor("(5, 5, c, f)"))
 @tf.custom_gradient
 def conv_5x5_halving(x, kernel):
-    "tf.nn.conv2d(x, kernel, 2, 'SAME') for a kernel (5, 5, c, f) and images of sides divisible by 4."
+    """tf.nn.conv2d(x, kernel, 2, 'SAME') for a kernel (5, 5, c, f) and images of sides
+    divisible by 4.
+    """
     *_, channels, filters = kernel.shape
     if x.shape[3] != channels or x.shape[1] % 4 or x.shape[2] % 4:
-        raise ValueError(f"x must have {channels} channels, as the kernel, and sides divisible by 4, got {tuple(x.shape)}.")
+        raise ValueError(
+            f"x must have {channels} channels, as the kernel, and sides divisible by "
+            f"4, got {tuple(x.shape)}."
+        )
 
     def grad(upstream):
-        blocks = tf.einsum("ort,psu,tucf->opfrsc", TAPS, TAPS, kernel)              # (4, 4, f, 4, 4, c)
+        blocks = tf.einsum(
+            "ort,psu,tucf->opfrsc", TAPS, TAPS, kernel
+        )  # (4, 4, f, 4, 4, c)
         blocks = tf.reshape(blocks, (4, 4, filters, 16 * channels))
-        in_x = tf.nn.depth_to_space(tf.nn.conv2d(upstream, blocks, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]), 4)
-        in_kernel = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, out_backprop=upstream,
-                                                    strides=[1, 2, 2, 1], padding="SAME")
+        in_x = tf.nn.depth_to_space(
+            tf.nn.conv2d(upstream, blocks, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]), 4
+        )
+        in_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=x,
+            filter_sizes=kernel.shape,
+            out_backprop=upstream,
+            strides=[1, 2, 2, 1],
+            padding="SAME",
+        )
         return in_x, in_kernel
+
     return tf.nn.conv2d(x, kernel, 2, "SAME"), grad
 
 
 class FirstConv2D(keras.layers.Conv2D):
-    "A 5 x 5 convolution of stride 2 whose gradient in the image is fast; no other kernel, stride or padding."
+    """A 5 x 5 convolution of stride 2 whose gradient in the image is fast; no other
+    kernel, stride or padding.
+    """
 
-    @takes(filters=whole(), kernel_size=choice(5, (5, 5), [5, 5]), strides=choice(2, (2, 2), [2, 2]), padding=choice("same"))
+    @takes(
+        filters=whole(),
+        kernel_size=choice(5, (5, 5), [5, 5]),
+        strides=choice(2, (2, 2), [2, 2]),
+        padding=choice("same"),
+    )
     def __init__(self, filters, kernel_size=5, strides=2, padding="same", **options):
         super().__init__(filters, kernel_size, strides, padding, **options)
 
     def call(self, x):
-        return self.activation(tf.nn.bias_add(conv_5x5_halving(x, tf.convert_to_tensor(self.kernel)), self.bias))
+        return self.activation(
+            tf.nn.bias_add(
+                conv_5x5_halving(x, tf.convert_to_tensor(self.kernel)), self.bias
+            )
+        )
 
 # %% ../nbs/03_energy.ipynb #5e030d07
 @takes(dim=whole(), units=several(whole()))
@@ -92,24 +148,38 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     x = inputs = keras.Input((dim,))
     for width in units:
         x = keras.layers.Dense(width, activation=swish)(x)
-    return keras.Model(inputs, keras.ops.squeeze(keras.layers.Dense(1)(x), axis=-1), name="energy_mlp")
+    return keras.Model(
+        inputs, keras.ops.squeeze(keras.layers.Dense(1)(x), axis=-1), name="energy_mlp"
+    )
 
 # %% ../nbs/03_energy.ipynb #a651a24f
 def _refined(x):
-    "x and a convolution of it; zero at first, so that training starts from the network without it."
-    conv = keras.layers.Conv2D(x.shape[-1], 3, padding="same", activation=swish, kernel_initializer="zeros")
+    """x and a convolution of it; zero at first, so that training starts from the
+    network without it.
+    """
+    conv = keras.layers.Conv2D(
+        x.shape[-1], 3, padding="same", activation=swish, kernel_initializer="zeros"
+    )
     return keras.layers.add([x, conv(x)])
 
 # %% ../nbs/03_energy.ipynb #0518fa69
 @takes(energy=instance(keras.Model))
 def architecture(energy: keras.Model) -> dict:
-    "The arguments other than the defaults with which `energy_cnn` makes such a network; {} for any other network."
+    """The arguments other than the defaults with which `energy_cnn` makes such a
+    network; {} for any other network.
+    """
     if energy.name != "energy_cnn":
         return {}
-    named, first = {layer.name: layer for layer in energy.layers}, next(layer for layer in energy.layers if hasattr(layer, "filters"))
-    found = {"image_shape": energy.input_shape[1:], "width": first.filters // 16,
-             "classes": named["logits"].units if "logits" in named else 1,
-             "residual": any(isinstance(layer, keras.layers.Add) for layer in energy.layers)}
+    named, first = (
+        {layer.name: layer for layer in energy.layers},
+        next(layer for layer in energy.layers if hasattr(layer, "filters")),
+    )
+    found = {
+        "image_shape": energy.input_shape[1:],
+        "width": first.filters // 16,
+        "classes": named["logits"].units if "logits" in named else 1,
+        "residual": any(isinstance(layer, keras.layers.Add) for layer in energy.layers),
+    }
     return {name: value for name, value in found.items() if value != DEFAULTS[name]}
 
 
@@ -118,20 +188,40 @@ DEFAULTS = {"image_shape": (32, 32, 1), "width": 1, "classes": 1, "residual": Fa
 # %% ../nbs/03_energy.ipynb #5e6f93b7
 @takes(energy=instance(keras.Model), folder=PATH)
 def save_energy(energy: keras.Model, folder, /, **config) -> Path:
-    """Write energy.weights.h5 and config.json into folder; returns the path of the weights.
+    """Write energy.weights.h5 and config.json into folder; returns the path of the
+    weights.
 
-    config: what else config.json should hold. "energy" in it is the network's architecture, read off an `energy_cnn`; for an
+    config: what else config.json should hold. "energy" in it is the network's
+    architecture, read off an `energy_cnn`; for an
     `energy_mlp` give it, for example {"dim": 2, "units": [64, 64]}.
     Raises OSError where they can't be written; what was there stays.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path, temporary, written = folder / "energy.weights.h5", folder / ".tmp.weights.h5", folder / ".config.json"
+    path, temporary, written = (
+        folder / "energy.weights.h5",
+        folder / ".tmp.weights.h5",
+        folder / ".config.json",
+    )
     try:
-        temporary.write_bytes(bytes(_size(energy) + 2**18))  # is there room? HDF5 on a full disk can end the process
+        temporary.write_bytes(
+            bytes(_size(energy) + 2**18)
+        )  # is there room? HDF5 on a full disk can end the process
         energy.save_weights(temporary)
-        written.write_text(json.dumps({"energy": architecture(energy), **config, "sha256": _digest(temporary)}, indent=2) + "\n")
-        os.replace(temporary, path)                          # killed here, the configuration is found in .config.json
+        written.write_text(
+            json.dumps(
+                {
+                    "energy": architecture(energy),
+                    **config,
+                    "sha256": _digest(temporary),
+                },
+                indent=2,
+            )
+            + "\n"
+        )
+        os.replace(
+            temporary, path
+        )  # killed here, the configuration is found in .config.json
         os.replace(written, folder / "config.json")
     finally:
         temporary.unlink(missing_ok=True)
@@ -150,33 +240,55 @@ def _digest(path: Path) -> str:
 # %% ../nbs/03_energy.ipynb #5fa6c529
 @takes(path=PATH)
 def load_energy(path) -> keras.Model:
-    """The energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of `energy_cnn()`.
+    """The energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of
+    `energy_cnn()`.
 
     Raises ValueError where the file is missing, damaged, or belongs to another network.
     """
     path = Path(path)
     weights = path / "energy.weights.h5" if path.is_dir() else path
     if not weights.is_file():
-        raise ValueError(f"There are no weights at {weights}: give the folder that `ebm_nb train --out` wrote, or a .weights.h5 file.")
-    shape = (_config_of(weights) if weights.name == "energy.weights.h5" else {}).get("energy", {})
+        raise ValueError(
+            f"There are no weights at {weights}: give the folder that `ebm_nb train "
+            "--out` wrote, or a .weights.h5 file."
+        )
+    shape = (_config_of(weights) if weights.name == "energy.weights.h5" else {}).get(
+        "energy", {}
+    )
     try:
-        energy = energy_mlp(**_bounded_mlp(weights, **shape)) if "dim" in shape else energy_cnn(**_bounded_cnn(weights, **shape))
+        energy = (
+            energy_mlp(**_bounded_mlp(weights, **shape))
+            if "dim" in shape
+            else energy_cnn(**_bounded_cnn(weights, **shape))
+        )
         with warnings.catch_warnings():
-            warnings.simplefilter("error")          # Keras only warns where a layer finds no weights in the file
+            warnings.simplefilter(
+                "error"
+            )  # Keras only warns where a layer finds no weights in the file
             _check_unpacked(weights, 2 * _size(energy))
             energy.load_weights(weights)
-    except Exception as error:                      # h5py and Keras raise OSError, KeyError or ValueError, of many lines
-        raise ValueError(f"{weights} does not hold the weights of this network: it is damaged or of another network.") from error
+    except (
+        Exception
+    ) as error:  # h5py and Keras raise OSError, KeyError or ValueError, of many lines
+        raise ValueError(
+            f"{weights} does not hold the weights of this network: it is damaged or "
+            "of another network."
+        ) from error
     return energy
 
 # %% ../nbs/03_energy.ipynb #9d70a63b
 def _config_of(weights: Path) -> dict:
     "The configuration written for these very weights."
     digest, config = _digest(weights), _read_config(weights.with_name("config.json"))
-    if config.get("sha256", digest) != digest:      # a process was killed between two renames, or the file is damaged
+    if (
+        config.get("sha256", digest) != digest
+    ):  # a process was killed between two renames, or the file is damaged
         config = {"sha256": None, **_read_config(weights.with_name(".config.json"))}
     if config.get("sha256", digest) != digest:
-        raise ValueError(f"{weights} is damaged: its hash is not the one in config.json; copy or train it again.")
+        raise ValueError(
+            f"{weights} is damaged: its hash is not the one in config.json; copy or "
+            "train it again."
+        )
     return config
 
 # %% ../nbs/03_energy.ipynb #7d7ab22f
@@ -185,12 +297,26 @@ def _read_config(path: Path) -> dict:
         return {}
     try:
         config = json.loads(path.read_text())
-        if "dim" in config["energy"]:               # of energy_mlp
-            return {**config, "energy": {"dim": int(config["energy"]["dim"]), "units": tuple(map(int, config["energy"]["units"]))}}
-        energy = {name: config["energy"].get(name, value) for name, value in DEFAULTS.items()}
-        return {**config, "energy": {**energy, "image_shape": tuple(energy["image_shape"])}}
+        if "dim" in config["energy"]:  # of energy_mlp
+            return {
+                **config,
+                "energy": {
+                    "dim": int(config["energy"]["dim"]),
+                    "units": tuple(map(int, config["energy"]["units"])),
+                },
+            }
+        energy = {
+            name: config["energy"].get(name, value) for name, value in DEFAULTS.items()
+        }
+        return {
+            **config,
+            "energy": {**energy, "image_shape": tuple(energy["image_shape"])},
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a config.json of this package: expected a JSON object with an object \"energy\".") from error
+        raise ValueError(
+            f"{path} is not a config.json of this package: expected a JSON object "
+            'with an object "energy".'
+        ) from error
 
 # %% ../nbs/03_energy.ipynb #94891c8b
 def _fits(weights: Path, numbers: int):
@@ -198,15 +324,30 @@ def _fits(weights: Path, numbers: int):
         raise ValueError(f"a network of {numbers} numbers does not fit into the file")
 
 
-def _bounded_cnn(weights: Path, image_shape=(32, 32, 1), width=1, classes=1, residual=False) -> dict:
-    "The arguments of `energy_cnn`, unless its largest kernels are larger than the file of weights."
+def _bounded_cnn(
+    weights: Path, image_shape=(32, 32, 1), width=1, classes=1, residual=False
+) -> dict:
+    """The arguments of `energy_cnn`, unless its largest kernels are larger than the
+    file of weights.
+    """
     height, breadth, channels = image_shape
-    _fits(weights, width * (400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes))
-    return {"image_shape": image_shape, "width": width, "classes": classes, "residual": residual}
+    _fits(
+        weights,
+        width
+        * (400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes),
+    )
+    return {
+        "image_shape": image_shape,
+        "width": width,
+        "classes": classes,
+        "residual": residual,
+    }
 
 
 def _bounded_mlp(weights: Path, dim, units) -> dict:
-    "The arguments of `energy_mlp`, unless its kernels are larger than the file of weights."
+    """The arguments of `energy_mlp`, unless its kernels are larger than the file of
+    weights.
+    """
     _fits(weights, sum(a * b for a, b in zip((dim, *units), units)))
     return {"dim": dim, "units": units}
 
@@ -214,19 +355,31 @@ def _bounded_mlp(weights: Path, dim, units) -> dict:
 def _check_unpacked(path: Path, limit: int):
     sizes = []
     with h5py.File(path) as file:
-        file.visititems(lambda _, item: sizes.append(item.nbytes if isinstance(item, h5py.Dataset) else 0))
+        file.visititems(
+            lambda _, item: sizes.append(
+                item.nbytes if isinstance(item, h5py.Dataset) else 0
+            )
+        )
     if sum(sizes) > limit:
         raise ValueError(f"arrays of {sum(sizes)} bytes, above the limit of {limit}")
 
 # %% ../nbs/03_energy.ipynb #ce92463e
 @takes(name=TEXT)
 def load_pretrained(name: str = "mnist") -> keras.Model:
-    """The energy trained on "mnist" or on the embedded "digits" that is shipped inside the package: (B, 32, 32, 1) to (B,).
+    """The energy trained on "mnist" or on the embedded "digits" that is shipped inside
+    the package: (B, 32, 32, 1) to (B,).
 
-    Sample it with the defaults of `ebm_nb.langevin.sample`. Raises ValueError for a name that is not shipped.
+    Sample it with the defaults of `ebm_nb.langevin.sample`. Raises ValueError for a
+    name that is not shipped.
     """
     shipped = files("ebm_nb") / "weights"
-    names = sorted(folder.name for folder in shipped.iterdir() if (folder / "energy.weights.h5").is_file())
+    names = sorted(
+        folder.name
+        for folder in shipped.iterdir()
+        if (folder / "energy.weights.h5").is_file()
+    )
     if name not in names:
-        raise ValueError(f"load_pretrained knows {', '.join(map(repr, names))}, got {name!r}.")
+        raise ValueError(
+            f"load_pretrained knows {', '.join(map(repr, names))}, got {name!r}."
+        )
     return load_energy(shipped / name)

@@ -22,14 +22,31 @@ import tensorflow as tf
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from .checks import IMAGES, PATH, SEED, TEXT, Kind, array, instance, named, optional, several, takes, whole
+from ebm_nb.checks import (
+    IMAGES,
+    PATH,
+    SEED,
+    TEXT,
+    Kind,
+    array,
+    instance,
+    named,
+    optional,
+    several,
+    takes,
+    whole,
+)
 
 # %% ../nbs/09_evaluation.ipynb #995d1992
 def _features(weights, x):
     for kernel, bias in weights[:3]:
-        x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID")
+        x = tf.nn.max_pool2d(
+            tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID"
+        )
     kernel, bias = weights[3]
-    return tf.nn.relu(tf.reshape(x, [x.shape[0], -1]) @ kernel + bias)  # (B, 4 * 4 * 64) -> (B, 64)
+    return tf.nn.relu(
+        tf.reshape(x, [x.shape[0], -1]) @ kernel + bias
+    )  # (B, 4 * 4 * 64) -> (B, 64)
 
 # %% ../nbs/09_evaluation.ipynb #45a329cb
 def _probabilities(weights, x):
@@ -40,113 +57,189 @@ def _probabilities(weights, x):
 def _batched(function, x, batch_size=500):
     IMAGES("images", x)
     x = np.asarray(x, np.float32)
-    return np.concatenate([function(x[i:i + batch_size]).numpy() for i in range(0, len(x), batch_size)])
+    return np.concatenate(
+        [function(x[i : i + batch_size]).numpy() for i in range(0, len(x), batch_size)]
+    )
 
 # %% ../nbs/09_evaluation.ipynb #254c8427
 class Judge(NamedTuple):
-    """Two functions of images (N, 32, 32, 1), floats in [-1, 1], and where they come from."""
+    """Two functions of images (N, 32, 32, 1), floats in [-1, 1], and where they come
+    from.
+    """
 
-    features: Callable       # -> (N, 64)
+    features: Callable  # -> (N, 64)
     probabilities: Callable  # -> (N, 10), rows sum to 1
-    config: dict             # version, test_accuracy, sha256, ...
+    config: dict  # version, test_accuracy, sha256, ...
 
 # %% ../nbs/09_evaluation.ipynb #e4209c7e
 @takes(folder=optional(PATH))
 def load_judge(folder=None) -> Judge:
-    """The classifier of MNIST that judges samples: the shipped v1, or the one in `folder`.
+    """The classifier of MNIST that judges samples: the shipped v1, or the one in
+    `folder`.
 
-    folder: holds judge.npz and config.json. Raises ValueError where they are missing or not what config.json says.
+    folder: holds judge.npz and config.json. Raises ValueError where they are missing or
+    not what config.json says.
     """
-    folder = files("ebm_nb") / "weights" / "judge" / "v1" if folder is None else Path(folder)
+    folder = (
+        files("ebm_nb") / "weights" / "judge" / "v1" if folder is None else Path(folder)
+    )
     try:
-        data, config = (folder / "judge.npz").read_bytes(), dict(json.loads((folder / "config.json").read_text()))
+        data, config = (
+            (folder / "judge.npz").read_bytes(),
+            dict(json.loads((folder / "config.json").read_text())),
+        )
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"There is no judge in {folder}: expected judge.npz and config.json.") from error
+        raise ValueError(
+            f"There is no judge in {folder}: expected judge.npz and config.json."
+        ) from error
     if hashlib.sha256(data).hexdigest() != config.get("sha256"):
-        raise ValueError(f"{folder / 'judge.npz'} is damaged: its hash is not the one in config.json; copy it again.")
+        raise ValueError(
+            f"{folder / 'judge.npz'} is damaged: its hash is not the one in "
+            "config.json; copy it again."
+        )
     arrays = list(np.load(io.BytesIO(data), allow_pickle=False).values())
-    run = [functools.partial(function, list(zip(arrays[::2], arrays[1::2]))) for function in (_features, _probabilities)]
+    run = [
+        functools.partial(function, list(zip(arrays[::2], arrays[1::2])))
+        for function in (_features, _probabilities)
+    ]
     return Judge(*(functools.partial(_batched, function) for function in run), config)
 
 # %% ../nbs/09_evaluation.ipynb #8c544ef6
 def _root(cov):
     values, vectors = np.linalg.eigh(cov)
-    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T  # a variance of -1e-18 is round-off
+    return (
+        vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    )  # a variance of -1e-18 is round-off
 
 # %% ../nbs/09_evaluation.ipynb #a221ccf8
 @takes(features_a=array("(N, d)", least=2), features_b=array("(N, d)", least=2))
 def frechet_distance(features_a, features_b) -> float:
-    """Squared Fréchet distance of the Gaussians with the moments of two sets: 0 when they are equal.
+    """Squared Fréchet distance of the Gaussians with the moments of two sets: 0 when
+    they are equal.
 
-    features_a, features_b: (N, d) and (M, d), at least 2 rows each; sets of N < d are fine, but biased upwards as all small ones.
-    Raises ValueError for other shapes. Source: Heusel et al. 2017, equation 6; Dowson and Landau 1982.
+    features_a, features_b: (N, d) and (M, d), at least 2 rows each; sets of N < d are
+    fine, but biased upwards as all small ones.
+    Raises ValueError for other shapes. Source: Heusel et al. 2017, equation 6; Dowson
+    and Landau 1982.
     """
     a, b = np.asarray(features_a, np.float64), np.asarray(features_b, np.float64)
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"expected features of one width, got {a.shape[1]} and {b.shape[1]}.")
+        raise ValueError(
+            f"expected features of one width, got {a.shape[1]} and {b.shape[1]}."
+        )
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    overlap = np.linalg.norm(_root(cov_a) @ _root(cov_b), "nuc")  # tr (cov_a cov_b)^(1/2)
-    return max(0.0, float(np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap))
+    overlap = np.linalg.norm(
+        _root(cov_a) @ _root(cov_b), "nuc"
+    )  # tr (cov_a cov_b)^(1/2)
+    return max(
+        0.0,
+        float(
+            np.sum((a.mean(0) - b.mean(0)) ** 2)
+            + np.trace(cov_a)
+            + np.trace(cov_b)
+            - 2 * overlap
+        ),
+    )
 
 # %% ../nbs/09_evaluation.ipynb #57f409c9
 def _group_sums(a, b):
-    "Sums of the statistic over pairs of groups, (G, G), without i = j; a, b: (G, m, d)."
+    """Sums of the statistic over pairs of groups, (G, G), without i = j; a, b: (G, m,
+    d).
+    """
     kernel = lambda x, y: (x @ y.T / x.shape[1] + 1) ** 3
     sums = np.empty((len(a), len(a)))
     for g, h in np.ndindex(sums.shape):
-        table = kernel(a[g], a[h]) + kernel(b[g], b[h]) - kernel(a[g], b[h]) - kernel(a[h], b[g]).T
+        table = (
+            kernel(a[g], a[h])
+            + kernel(b[g], b[h])
+            - kernel(a[g], b[h])
+            - kernel(a[h], b[g]).T
+        )
         sums[g, h] = table.sum() - (np.trace(table) if g == h else 0)
     return sums
 
 # %% ../nbs/09_evaluation.ipynb #bda706e1
-@takes(features_a=array("(N, d)", least=2), features_b=array("(N, d)", least=2), groups=whole(2), seed=SEED)
-def kernel_distance(features_a, features_b, groups: int = 16, seed: int = 0) -> tuple[float, float]:
-    """Kernel distance (KID) of two sets and its standard error; unbiased, so it can fall below 0.
+@takes(
+    features_a=array("(N, d)", least=2),
+    features_b=array("(N, d)", least=2),
+    groups=whole(2),
+    seed=SEED,
+)
+def kernel_distance(
+    features_a, features_b, groups: int = 16, seed: int = 0
+) -> tuple[float, float]:
+    """Kernel distance (KID) of two sets and its standard error; unbiased, so it can
+    fall below 0.
 
-    features_a, features_b: (N, d), (M, d), shuffled by `seed`; the smaller count, cut down to a multiple of groups, rules.
-    groups: of the jackknife, 2 or more, with 2 rows or more each. Raises ValueError for other shapes.
-    Source: Binkowski et al. 2018, section 4; the statistic is Gretton et al. 2012, equation 4.
+    features_a, features_b: (N, d), (M, d), shuffled by `seed`; the smaller count, cut
+    down to a multiple of groups, rules.
+    groups: of the jackknife, 2 or more, with 2 rows or more each. Raises ValueError for
+    other shapes.
+    Source: Binkowski et al. 2018, section 4; the statistic is Gretton et al. 2012,
+    equation 4.
     """
     a, b = np.asarray(features_a, np.float64), np.asarray(features_b, np.float64)
     if a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2 * groups:
-        raise ValueError(f"expected features of one width, 2 rows or more for each of {groups} groups, got {a.shape} and {b.shape}.")
+        raise ValueError(
+            f"expected features of one width, 2 rows or more for each of {groups} "
+            f"groups, got {a.shape} and {b.shape}."
+        )
     m = min(len(a), len(b)) // groups
-    a, b = (np.random.default_rng(seed).permutation(x)[:m * groups].reshape(groups, m, -1) for x in (a, b))
+    a, b = (
+        np.random.default_rng(seed).permutation(x)[: m * groups].reshape(groups, m, -1)
+        for x in (a, b)
+    )
     sums, value = _group_sums(a, b), lambda total, n: total / (n * (n - 1))
-    left_out = value(sums.sum() - sums.sum(0) - sums.sum(1) + sums.diagonal(), m * (groups - 1))
-    return float(value(sums.sum(), m * groups)), float(np.sqrt((groups - 1) * left_out.var()))
+    left_out = value(
+        sums.sum() - sums.sum(0) - sums.sum(1) + sums.diagonal(), m * (groups - 1)
+    )
+    return float(value(sums.sum(), m * groups)), float(
+        np.sqrt((groups - 1) * left_out.var())
+    )
 
 # %% ../nbs/09_evaluation.ipynb #b61c11b1
 @takes(probabilities=array("(N, C)"))
 def class_shares(probabilities) -> np.ndarray:
     """Share of images whose best class is c, (C,), from probabilities (N, C)."""
     probabilities = np.asarray(probabilities)
-    return np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]) / len(probabilities)
+    return np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]) / len(
+        probabilities
+    )
 
 # %% ../nbs/09_evaluation.ipynb #0af53e54
 @takes(shares=array("(C,)", low=0, high=1))
 def entropy(shares) -> float:
-    """Entropy of shares that sum to 1, in nats: ln C where they are even, 0 where one class has all."""
+    """Entropy of shares that sum to 1, in nats: ln C where they are even, 0 where one
+    class has all.
+    """
     shares = np.asarray(shares, np.float64)
     if not np.isclose(shares.sum(), 1):
-        raise ValueError(f"expected shares that sum to 1, got a sum of {shares.sum():.3g}.")
+        raise ValueError(
+            f"expected shares that sum to 1, got a sum of {shares.sum():.3g}."
+        )
     present = shares[shares > 0]
     return float(-np.sum(present * np.log(present)))
 
 # %% ../nbs/09_evaluation.ipynb #d06f9718
 @takes(features=array("(N, d)", least=2), reference=array("(N, d)", least=2), k=whole())
 def precision_recall(features, reference, k: int = 3) -> tuple[float, float]:
-    """Share of features inside the region of the reference, and of the reference inside that of the features.
+    """Share of features inside the region of the reference, and of the reference inside
+    that of the features.
 
-    features, reference: (N, d), (M, d), more than k rows each; equal counts, or the larger set has the smaller balls.
-    Raises ValueError for other shapes. Source: Kynkaanniemi et al. 2019, equations 1 and 2, k = 3.
+    features, reference: (N, d), (M, d), more than k rows each; equal counts, or the
+    larger set has the smaller balls.
+    Raises ValueError for other shapes. Source: Kynkaanniemi et al. 2019, equations 1
+    and 2, k = 3.
     """
-    return float(_within(features, reference, k).any(1).mean()), float(_within(reference, features, k).any(1).mean())
+    return float(_within(features, reference, k).any(1).mean()), float(
+        _within(reference, features, k).any(1).mean()
+    )
 
 # %% ../nbs/09_evaluation.ipynb #33c9e5dc
 @takes(features=array("(N, d)", least=2), reference=array("(N, d)", least=2), k=whole())
 def coverage(features, reference, k: int = 3) -> float:
-    """Share of the reference's balls that hold one of the features at least; arguments as for `precision_recall`.
+    """Share of the reference's balls that hold one of the features at least; arguments
+    as for `precision_recall`.
 
     Source: Naeem et al. 2020, section 3.
     """
@@ -157,126 +250,234 @@ def _within(points, others, k):
     "Which points lie in the ball around which of the others, (N, M)."
     points, others = np.asarray(points, np.float64), np.asarray(others, np.float64)
     if points.shape[1] != others.shape[1] or min(len(points), len(others)) <= k:
-        raise ValueError(f"expected features of one width, more than k = {k} of each, got {points.shape} and {others.shape}.")
-    radii = NearestNeighbors(n_neighbors=k + 1).fit(others).kneighbors(others)[0][:, k]  # neighbour 0 is the point itself
+        raise ValueError(
+            f"expected features of one width, more than k = {k} of each, got "
+            f"{points.shape} and {others.shape}."
+        )
+    radii = (
+        NearestNeighbors(n_neighbors=k + 1).fit(others).kneighbors(others)[0][:, k]
+    )  # neighbour 0 is the point itself
     return pairwise_distances(points, others) <= radii
 
 # %% ../nbs/09_evaluation.ipynb #81efa5f5
 @takes(queries=array("(N, d, ...)"), references=array("(M, d, ...)"), k=whole())
 def nearest(queries, references, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Euclidean distance and index of the k nearest references of each query: (N, k) floats and (N, k) integers.
+    """Euclidean distance and index of the k nearest references of each query: (N, k)
+    floats and (N, k) integers.
 
-    queries, references: (N, ...), (M, ...), of one shape behind the first axis: images or features.
+    queries, references: (N, ...), (M, ...), of one shape behind the first axis: images
+    or features.
     Raises ValueError for shapes that differ or fewer than k references.
     """
     queries, references = np.asarray(queries), np.asarray(references)
     if queries.shape[1:] != references.shape[1:] or k > len(references):
-        raise ValueError(f"expected rows of one shape and at least k = {k} references, got {queries.shape} and {references.shape}.")
+        raise ValueError(
+            f"expected rows of one shape and at least k = {k} references, got "
+            f"{queries.shape} and {references.shape}."
+        )
     flat = [x.reshape(len(x), -1) for x in (references, queries)]
-    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(flat[0]).kneighbors(flat[1])
+    return (
+        NearestNeighbors(n_neighbors=k, algorithm="brute")
+        .fit(flat[0])
+        .kneighbors(flat[1])
+    )
 
 # %% ../nbs/09_evaluation.ipynb #6529e717
 @takes(x=array("(N, ...)", "f", low=-1, high=1))
 def ink(x) -> tuple[float, float]:
-    """Share of pixels above 0, and the share of these that round to the upper bound 1 in 256 grey levels (0 where there is no ink).
+    """Share of pixels above 0, and the share of these that round to the upper bound 1
+    in 256 grey levels (0 where there is no ink).
 
     x: images, floats in [-1, 1].
     """
     inked = np.asarray(x)[np.asarray(x) > 0]
-    return inked.size / max(1, np.size(x)), float(np.mean(inked >= 1 - 0.5 / 127.5)) if inked.size else 0.0
+    return inked.size / max(1, np.size(x)), float(
+        np.mean(inked >= 1 - 0.5 / 127.5)
+    ) if inked.size else 0.0
 
 # %% ../nbs/09_evaluation.ipynb #78a9eb7c
 class Reference(NamedTuple):
     """The images that samples are compared with, and their features."""
 
     x_train: np.ndarray  # (M, 32, 32, 1)
-    train: np.ndarray    # (M, d)
-    test: np.ndarray     # (K, d)
+    train: np.ndarray  # (M, d)
+    test: np.ndarray  # (K, d)
 
 # %% ../nbs/09_evaluation.ipynb #fe3b559b
 @takes(x_train=IMAGES, x_test=IMAGES, judge=optional(instance(Judge)))
 def reference(x_train, x_test, judge: Judge | None = None) -> Reference:
-    """What `evaluate` needs to know of training and test images (N, 32, 32, 1); computed once for many sets of samples."""
+    """What `evaluate` needs to know of training and test images (N, 32, 32, 1);
+    computed once for many sets of samples.
+    """
     judge = judge or load_judge()
     x_train = np.asarray(x_train, np.float32)
     return Reference(x_train, judge.features(x_train), judge.features(x_test))
 
 # %% ../nbs/09_evaluation.ipynb #82125389
 def _neighbours(x, features, ref, own):
-    "Distance and index of the nearest training image in pixels and in features; own: 1 where x are training images."
-    found = {"pixels": nearest(x, ref.x_train, 1 + own), "features": nearest(features, ref.train, 1 + own)}
-    return {space: (distance[:, own], index[:, own]) for space, (distance, index) in found.items()}
+    """Distance and index of the nearest training image in pixels and in features; own:
+    1 where x are training images.
+    """
+    found = {
+        "pixels": nearest(x, ref.x_train, 1 + own),
+        "features": nearest(features, ref.train, 1 + own),
+    }
+    return {
+        space: (distance[:, own], index[:, own])
+        for space, (distance, index) in found.items()
+    }
 
 # %% ../nbs/09_evaluation.ipynb #86cda69a
 def _measure(x, judge, ref, own, seed):
     "Figures of images, their class shares and their neighbours."
     features, probabilities = judge.features(x), judge.probabilities(x)
     shares, near = class_shares(probabilities), _neighbours(x, features, ref, own)
-    drawn = np.random.default_rng(seed).permutation(ref.test)[:len(x)]
-    kernel, precision = kernel_distance(features, drawn, seed=seed), precision_recall(features, drawn)
-    figures = {"frechet": frechet_distance(features, ref.test), "kernel": kernel[0], "kernel_error": kernel[1],
-               "precision": precision[0], "recall": precision[1], "coverage": coverage(features, drawn),
-               "confidence": float(probabilities.max(1).mean()),
-               "class_entropy": entropy(shares), "smallest_class": float(shares.min()), "largest_class": float(shares.max()),
-               "pixel_distance": float(np.median(near["pixels"][0])), "feature_distance": float(np.median(near["features"][0])),
-               **dict(zip(("ink", "white"), ink(x)))}
+    drawn = np.random.default_rng(seed).permutation(ref.test)[: len(x)]
+    kernel, precision = (
+        kernel_distance(features, drawn, seed=seed),
+        precision_recall(features, drawn),
+    )
+    figures = {
+        "frechet": frechet_distance(features, ref.test),
+        "kernel": kernel[0],
+        "kernel_error": kernel[1],
+        "precision": precision[0],
+        "recall": precision[1],
+        "coverage": coverage(features, drawn),
+        "confidence": float(probabilities.max(1).mean()),
+        "class_entropy": entropy(shares),
+        "smallest_class": float(shares.min()),
+        "largest_class": float(shares.max()),
+        "pixel_distance": float(np.median(near["pixels"][0])),
+        "feature_distance": float(np.median(near["features"][0])),
+        **dict(zip(("ink", "white"), ink(x))),
+    }
     return figures, shares, near
 
 # %% ../nbs/09_evaluation.ipynb #dcc753ee
-AGAINST = {"frechet": "test", "kernel": "drawn", "kernel_error": "drawn", "precision": "drawn", "recall": "drawn",
-           "coverage": "drawn", "pixel_distance": "train", "feature_distance": "train", "copies": "train"}  # what a figure is compared with
+AGAINST = {
+    "frechet": "test",
+    "kernel": "drawn",
+    "kernel_error": "drawn",
+    "precision": "drawn",
+    "recall": "drawn",
+    "coverage": "drawn",
+    "pixel_distance": "train",
+    "feature_distance": "train",
+    "copies": "train",
+}  # what a figure is compared with
 
 # %% ../nbs/09_evaluation.ipynb #b4581f3f
-REPORT = Kind("a report of evaluate", lambda report: all({"samples", "real"} <= figure.keys() for figure in report["figures"].values()))
+REPORT = Kind(
+    "a report of evaluate",
+    lambda report: all(
+        {"samples", "real"} <= figure.keys() for figure in report["figures"].values()
+    ),
+)
 
 
 @takes(samples=whole(), train=whole(), test=whole())
 def check_counts(samples: int, train: int, test: int) -> dict:
-    "The counts of a report; ValueError where there are too few samples or images for one."
-    counts = {"samples": samples, "train": train, "test": test, "drawn": min(samples, test)}
+    """The counts of a report; ValueError where there are too few samples or images for
+    one.
+    """
+    counts = {
+        "samples": samples,
+        "train": train,
+        "test": test,
+        "drawn": min(samples, test),
+    }
     if not 64 <= samples < train or test < 64:
-        raise ValueError(f"expected 64 samples or more, more training images than samples and 64 test images or more, got {counts}.")
+        raise ValueError(
+            "expected 64 samples or more, more training images than samples and 64 "
+            f"test images or more, got {counts}."
+        )
     return counts
 
 # %% ../nbs/09_evaluation.ipynb #9f5358a7
 def _closest(distance, index, count=10):
     rows = np.argsort(distance, kind="stable")[:count]
-    return {"sample": rows.tolist(), "training": index[rows].tolist(), "distance": distance[rows].astype(float).tolist()}
+    return {
+        "sample": rows.tolist(),
+        "training": index[rows].tolist(),
+        "distance": distance[rows].astype(float).tolist(),
+    }
 
 # %% ../nbs/09_evaluation.ipynb #11824e59
-@takes(samples=IMAGES, judge=optional(instance(Judge)), seed=SEED, ref=optional(instance(Reference)))
-def evaluate(samples, x_train, x_test, judge: Judge | None = None, seed: int = 0, ref: Reference | None = None) -> dict:
-    """Judge samples by training and test images: a report of plain numbers, ready for JSON.
+@takes(
+    samples=IMAGES,
+    judge=optional(instance(Judge)),
+    seed=SEED,
+    ref=optional(instance(Reference)),
+)
+def evaluate(
+    samples,
+    x_train,
+    x_test,
+    judge: Judge | None = None,
+    seed: int = 0,
+    ref: Reference | None = None,
+) -> dict:
+    """Judge samples by training and test images: a report of plain numbers, ready for
+    JSON.
 
-    samples, x_train, x_test: images (N, 32, 32, 1), floats in [-1, 1]. judge: by default the shipped one. seed: which real images are
-    drawn. ref: of `reference`, in place of x_train and x_test. Returns "figures" (name: samples, real, n, against), "class_shares",
-    "closest", "counts", "judge"; "real" is the value of n training images. Raises ValueError for other images or fewer than 64.
+    samples, x_train, x_test: images (N, 32, 32, 1), floats in [-1, 1]. judge: by
+    default the shipped one. seed: which real images are
+    drawn. ref: of `reference`, in place of x_train and x_test. Returns "figures" (name:
+    samples, real, n, against), "class_shares",
+    "closest", "counts", "judge"; "real" is the value of n training images. Raises
+    ValueError for other images or fewer than 64.
     """
     judge, samples = judge or load_judge(), np.asarray(samples, np.float32)
     ref = ref or reference(x_train, x_test, judge)
     counts = check_counts(len(samples), len(ref.train), len(ref.test))
-    drawn = np.sort(np.random.default_rng(seed).choice(len(ref.train), len(samples), replace=False))
+    drawn = np.sort(
+        np.random.default_rng(seed).choice(len(ref.train), len(samples), replace=False)
+    )
     ours, shares, near = _measure(samples, judge, ref, 0, seed)
     real, real_shares, real_near = _measure(ref.x_train[drawn], judge, ref, 1, seed)
     limit = np.quantile(real_near["pixels"][0], 0.01)
-    ours["copies"], real["copies"] = (float(np.mean(found["pixels"][0] < limit)) for found in (near, real_near))
-    return {"judge": {k: judge.config.get(k) for k in ("version", "test_accuracy", "sha256")}, "counts": counts,
-            "figures": {k: {"samples": ours[k], "real": real[k], "n": len(samples), "against": counts.get(AGAINST.get(k))} for k in ours},
-            "class_shares": {"samples": shares.tolist(), "real": real_shares.tolist()},
-            "closest": {space: _closest(*found) for space, found in near.items()}}
+    ours["copies"], real["copies"] = (
+        float(np.mean(found["pixels"][0] < limit)) for found in (near, real_near)
+    )
+    return {
+        "judge": {
+            k: judge.config.get(k) for k in ("version", "test_accuracy", "sha256")
+        },
+        "counts": counts,
+        "figures": {
+            k: {
+                "samples": ours[k],
+                "real": real[k],
+                "n": len(samples),
+                "against": counts.get(AGAINST.get(k)),
+            }
+            for k in ours
+        },
+        "class_shares": {"samples": shares.tolist(), "real": real_shares.tolist()},
+        "closest": {space: _closest(*found) for space, found in near.items()},
+    }
 
 # %% ../nbs/09_evaluation.ipynb #9edb4d99
 @takes(report=REPORT)
 def report_table(report: dict) -> str:
-    """The figures of a report of `evaluate` as lines of text; `n` is the count, `against` how many images it was compared with."""
+    """The figures of a report of `evaluate` as lines of text; `n` is the count,
+    `against` how many images it was compared with.
+    """
     rows = [f"{'figure':18s} {'samples':>9s} {'real':>9s} {'n':>6s} {'against':>8s}"]
-    rows += [f"{k:18s} {v['samples']:9.3f} {v['real']:9.3f} {v['n']:6d} {v['against'] or '-':>8}" for k, v in report["figures"].items()]
+    rows += [
+        f"{k:18s} {v['samples']:9.3f} {v['real']:9.3f} {v['n']:6d} "
+        f"{v['against'] or '-':>8}"
+        for k, v in report["figures"].items()
+    ]
     return "\n".join(rows)
 
 # %% ../nbs/09_evaluation.ipynb #cb823110
 @takes(report=REPORT, path=PATH)
 def save_report(report: dict, path) -> Path:
-    """Write a report as JSON, beside its place and then renamed into it; returns the path."""
+    """Write a report as JSON, beside its place and then renamed into it; returns the
+    path.
+    """
     path = Path(path)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
@@ -285,16 +486,38 @@ def save_report(report: dict, path) -> Path:
 
 # %% ../nbs/09_evaluation.ipynb #e51c8d70
 @takes(reports=named(REPORT), names=several(TEXT))
-def compare(reports: dict, names=("frechet", "kernel", "precision", "recall", "coverage", "confidence", "copies")) -> str:
-    """Some figures of several reports as lines of text: one for each report, and one for the real images beside the last of them.
+def compare(
+    reports: dict,
+    names=(
+        "frechet",
+        "kernel",
+        "precision",
+        "recall",
+        "coverage",
+        "confidence",
+        "copies",
+    ),
+) -> str:
+    """Some figures of several reports as lines of text: one for each report, and one
+    for the real images beside the last of them.
 
-    reports: row name to a report of `evaluate`; of equal counts, or they can't be compared.
+    reports: row name to a report of `evaluate`; of equal counts, or they can't be
+    compared.
     """
-    if unknown := [name for name in names if any(name not in report["figures"] for report in reports.values())]:
-        raise ValueError(f"expected names of figures that every report has, got {unknown}.")
+    if unknown := [
+        name
+        for name in names
+        if any(name not in report["figures"] for report in reports.values())
+    ]:
+        raise ValueError(
+            f"expected names of figures that every report has, got {unknown}."
+        )
     rows = [(row, report, "samples") for row, report in reports.items()]
     width = 1 + max(map(len, [*reports, "real images"]))
     lines = [" " * width + "".join(f"{name:>11s}" for name in names)]
     for row, report, whose in [*rows, ("real images", rows[-1][1], "real")]:
-        lines.append(f"{row:{width}s}" + "".join(f"{report['figures'][name][whose]:11.3f}" for name in names))
+        lines.append(
+            f"{row:{width}s}"
+            + "".join(f"{report['figures'][name][whose]:11.3f}" for name in names)
+        )
     return "\n".join(lines)

@@ -16,39 +16,81 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from .checks import BOUNDS, ENERGY, FLAG, KEY, SCALAR, SEED, array, either, instance, number, optional, takes, traced, whole
+from ebm_nb.checks import (
+    BOUNDS,
+    ENERGY,
+    FLAG,
+    KEY,
+    SCALAR,
+    SEED,
+    array,
+    either,
+    instance,
+    number,
+    optional,
+    takes,
+    traced,
+    whole,
+)
 
 # %% ../nbs/04_langevin.ipynb #77b72535
 @takes(energy=ENERGY, x=traced("(B, d, ...)"))
 def energy_and_grad(energy, x):
     """Energies (B,) and their gradient in x, shaped like x.
 
-    Raises ValueError where the energy does not answer (B,) or does not depend on x through TensorFlow.
+    Raises ValueError where the energy does not answer (B,) or does not depend on x
+    through TensorFlow.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         values = tf.convert_to_tensor(energy(x))
     if values.shape.rank != 1:
-        raise ValueError(f"An energy maps x (B, ...) to (B,), got the shape {tuple(values.shape)}: sum or squeeze the other axes.")
+        raise ValueError(
+            f"An energy maps x (B, ...) to (B,), got the shape {tuple(values.shape)}: "
+            "sum or squeeze the other axes."
+        )
     grad = tape.gradient(values, x)
     if grad is None:
-        raise ValueError("The energy has no gradient in x: build it from differentiable TensorFlow or Keras operations.")
+        raise ValueError(
+            "The energy has no gradient in x: build it from differentiable TensorFlow "
+            "or Keras operations."
+        )
     return values, grad
 
 # %% ../nbs/04_langevin.ipynb #78559734
 POSITIVE = either(number(above=0), SCALAR)
-STEP = {"energy": ENERGY, "x": traced("(B, d, ...)"), "seed": KEY, "step_size": POSITIVE, "noise_scale": either(number(least=0), SCALAR),
-        "grad_clip": optional(POSITIVE), "bounds": optional(either(BOUNDS, traced("(2,)")))}
+STEP = {
+    "energy": ENERGY,
+    "x": traced("(B, d, ...)"),
+    "seed": KEY,
+    "step_size": POSITIVE,
+    "noise_scale": either(number(least=0), SCALAR),
+    "grad_clip": optional(POSITIVE),
+    "bounds": optional(either(BOUNDS, traced("(2,)"))),
+}
 
 
 @takes(**STEP)
-def langevin_step(energy, x, seed, *, step_size=10.0, noise_scale=0.05, grad_clip=0.03, bounds=(-1.0, 1.0)):
-    """One Langevin step of each chain: returns the new x and the share of gradient entries that were clipped.
+def langevin_step(
+    energy,
+    x,
+    seed,
+    *,
+    step_size=10.0,
+    noise_scale=0.05,
+    grad_clip=0.03,
+    bounds=(-1.0, 1.0),
+):
+    """One Langevin step of each chain: returns the new x and the share of gradient
+    entries that were clipped.
 
     x: tensor (B, ...). seed: int32 (2,), a fresh one for each step.
-    step_size, noise_scale: any pair; sqrt(2 * step_size * T) samples at temperature T. The defaults are for images.
-    grad_clip, bounds: limits of each gradient entry and of each coordinate; None switches them off.
-    Source: Welling and Teh 2011, equation 4, with the full gradient; clipping as in Du and Mordatch 2019.
+    step_size, noise_scale: any pair; sqrt(2 * step_size * T) samples at temperature T.
+    The defaults are for images.
+    grad_clip, bounds: limits of each gradient entry and of each coordinate; None
+    switches them off.
+    Source: Welling and Teh 2011, equation 4, with the full gradient; clipping as in Du
+    and Mordatch 2019.
     """
     _, grad = energy_and_grad(energy, x)
     clipped = tf.zeros([])
@@ -63,17 +105,29 @@ def langevin_step(energy, x, seed, *, step_size=10.0, noise_scale=0.05, grad_cli
 SPLIT_FROM = 32  # chains: below this, two halves cost more than they give
 
 
-@takes(**STEP, start=either(whole(0), SCALAR), stop=either(whole(0), SCALAR), settle=optional(POSITIVE))
+@takes(
+    **STEP,
+    start=either(whole(0), SCALAR),
+    stop=either(whole(0), SCALAR),
+    settle=optional(POSITIVE),
+)
 def chain(energy, x, seed, start, stop, settle=None, **kernel):
-    """Steps start to stop - 1 of every chain, for use inside a graph: returns x and the mean share of clipped gradient entries.
+    """Steps start to stop - 1 of every chain, for use inside a graph: returns x and the
+    mean share of clipped gradient entries.
 
-    x: tensor (B, ...). seed: int32 (2,). start, stop: int32 scalars. settle: as in `sample`.
+    x: tensor (B, ...). seed: int32 (2,). start, stop: int32 scalars. settle: as in
+    `sample`.
     kernel: the keywords of `langevin_step`.
     """
     half = (x.shape[0] or 0) // 2
     if half * 2 >= SPLIT_FROM:
-        parts = [_loop(energy, part, fold(seed, i), start, stop, settle, kernel) for i, part in enumerate((x[:half], x[half:]))]
-        return tf.concat([part for part, _ in parts], 0), (parts[0][1] + parts[1][1]) / 2
+        parts = [
+            _loop(energy, part, fold(seed, i), start, stop, settle, kernel)
+            for i, part in enumerate((x[:half], x[half:]))
+        ]
+        return tf.concat([part for part, _ in parts], 0), (
+            parts[0][1] + parts[1][1]
+        ) / 2
     return _loop(energy, x, seed, start, stop, settle, kernel)
 
 
@@ -84,18 +138,27 @@ def fold(seed, number):
 
 # %% ../nbs/04_langevin.ipynb #f1ab0a2c
 def _settled(step, settle, dtype, step_size, noise_scale, **rest):
-    "The keywords of `langevin_step` at a step: from `settle` on the step size falls as (settle / step)^2, at an unchanged temperature."
+    """The keywords of `langevin_step` at a step: from `settle` on the step size falls
+    as (settle / step)^2, at an unchanged temperature.
+    """
     if settle is not None:
-        root = tf.minimum(tf.convert_to_tensor(settle, dtype) / tf.cast(step + 1, dtype), 1.0)
+        root = tf.minimum(
+            tf.convert_to_tensor(settle, dtype) / tf.cast(step + 1, dtype), 1.0
+        )
         step_size, noise_scale = root**2 * step_size, root * noise_scale
     return {"step_size": step_size, "noise_scale": noise_scale, **rest}
 
 
 def _loop(energy, x, seed, start, stop, settle, kernel):
     def body(step, x, clipped):
-        x, share = langevin_step(energy, x, fold(seed, step), **_settled(step, settle, x.dtype, **kernel))
+        x, share = langevin_step(
+            energy, x, fold(seed, step), **_settled(step, settle, x.dtype, **kernel)
+        )
         return step + 1, x, clipped + share
-    _, x, clipped = tf.while_loop(lambda step, *_: step < stop, body, (start, x, tf.zeros([])))
+
+    _, x, clipped = tf.while_loop(
+        lambda step, *_: step < stop, body, (start, x, tf.zeros([]))
+    )
     return x, clipped / tf.cast(tf.maximum(stop - start, 1), tf.float32)
 
 # %% ../nbs/04_langevin.ipynb #6f987c2f
@@ -107,14 +170,27 @@ def _compiled(function, energy):
 
 @takes(seed=SEED, purpose=whole(0))
 def integer_key(seed: int, purpose: int = 0):
-    "An int32 key (2,) for a whole-number seed in [0, 2**62) and a purpose, so that two purposes never share their noise."
+    """An int32 key (2,) for a whole-number seed in [0, 2**62) and a purpose, so that
+    two purposes never share their noise.
+    """
     return fold(tf.constant([seed % 2**31, seed // 2**31], tf.int32), purpose)
 
 # %% ../nbs/04_langevin.ipynb #4b764022
 # what `sample` and its like take
-WALK = {"energy": ENERGY, "x0": array("(B, d, ...)", "f"), "steps": whole(), "step_size": number(above=0),
-        "noise_scale": number(least=0), "grad_clip": optional(number(above=0)), "bounds": optional(BOUNDS),
-        "settle": optional(number(above=0)), "seed": SEED, "batch_size": whole(), "done": whole(0), "progress": FLAG}
+WALK = {
+    "energy": ENERGY,
+    "x0": array("(B, d, ...)", "f"),
+    "steps": whole(),
+    "step_size": number(above=0),
+    "noise_scale": number(least=0),
+    "grad_clip": optional(number(above=0)),
+    "bounds": optional(BOUNDS),
+    "settle": optional(number(above=0)),
+    "seed": SEED,
+    "batch_size": whole(),
+    "done": whole(0),
+    "progress": FLAG,
+}
 
 # %% ../nbs/04_langevin.ipynb #f5292e5f
 def _check_start(x0, bounds):
@@ -122,35 +198,72 @@ def _check_start(x0, bounds):
     x = tf.convert_to_tensor(x0)
     low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
     if bounds is not None and (low < bounds[0] or high > bounds[1]):
-        raise ValueError(f"x0 must lie within the bounds {tuple(bounds)}, got values from {low:.3g} to {high:.3g}: "
-                         "rescale it or pass other bounds.")
+        raise ValueError(
+            f"x0 must lie within the bounds {tuple(bounds)}, got values from "
+            f"{low:.3g} to {high:.3g}: "
+            "rescale it or pass other bounds."
+        )
     return x
 
 # %% ../nbs/04_langevin.ipynb #d32f1d5e
 def _tensors(x0, kernel):
-    "x0 and the kernel's numbers as tensors of one type, once x0 lies within the kernel's bounds."
+    """x0 and the kernel's numbers as tensors of one type, once x0 lies within the
+    kernel's bounds.
+    """
     x = _check_start(x0, kernel["bounds"])
-    return x, {name: value if value is None else tf.constant(value, x.dtype) for name, value in kernel.items()}
+    return x, {
+        name: value if value is None else tf.constant(value, x.dtype)
+        for name, value in kernel.items()
+    }
 
 # %% ../nbs/04_langevin.ipynb #827de8f4
-def sample(energy, x0, steps: int = 1000, *, step_size: float = 15.0, noise_scale: float = 0.06, grad_clip: float | None = 0.03,
-           bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0, batch_size: int = 512,
-           progress: bool = False):
+def sample(
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    step_size: float = 15.0,
+    noise_scale: float = 0.06,
+    grad_clip: float | None = 0.03,
+    bounds: tuple | None = (-1.0, 1.0),
+    settle: float | None = 150,
+    seed: int = 0,
+    batch_size: int = 512,
+    progress: bool = False,
+):
     """Langevin samples of an energy, started at x0; an array or a tensor, like x0.
 
-    energy: any callable x (B, ...) -> (B,) of TensorFlow operations: a Keras model, a function.
-    x0: (B, ...) floating point, within bounds. steps: 1 or more. seed: a whole number; same seed, same bytes.
-    step_size, noise_scale, grad_clip, bounds: as in `langevin_step`; the defaults are for images in [-1, 1]
-    and the shipped weights. settle: from this step on the step size falls as (settle / step)^2 and the noise as its root; None keeps both.
-    batch_size: how many chains run at once. It bounds memory; another value draws other noise. progress: show a bar.
-    Raises ValueError for a wrong argument. Warns when more than half of the gradient entries were clipped.
+    energy: any callable x (B, ...) -> (B,) of TensorFlow operations: a Keras model, a
+    function.
+    x0: (B, ...) floating point, within bounds. steps: 1 or more. seed: a whole number;
+    same seed, same bytes.
+    step_size, noise_scale, grad_clip, bounds: as in `langevin_step`; the defaults are
+    for images in [-1, 1]
+    and the shipped weights. settle: from this step on the step size falls as (settle /
+    step)^2 and the noise as its root; None keeps both.
+    batch_size: how many chains run at once. It bounds memory; another value draws other
+    noise. progress: show a bar.
+    Raises ValueError for a wrong argument. Warns when more than half of the gradient
+    entries were clipped.
     """
-    portions = sample_portions(energy, x0, steps, step_size=step_size, noise_scale=noise_scale, grad_clip=grad_clip, bounds=bounds,
-                               settle=settle, seed=seed, batch_size=batch_size, progress=progress)
+    portions = sample_portions(
+        energy,
+        x0,
+        steps,
+        step_size=step_size,
+        noise_scale=noise_scale,
+        grad_clip=grad_clip,
+        bounds=bounds,
+        settle=settle,
+        seed=seed,
+        batch_size=batch_size,
+        progress=progress,
+    )
     return _like(x0, tf.concat(list(portions), 0))
 
 
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]"    # n: chains, a part of one by its steps
+# n: chains, a part of one by its steps
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
 def _like(x0, x):
@@ -158,34 +271,78 @@ def _like(x0, x):
 
 # %% ../nbs/04_langevin.ipynb #447e9055
 def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
-    "Yield (step, x) at each of stops (from 0 on) for each portion after the first `done`; warn if most of the gradient was clipped."
+    """Yield (step, x) at each of stops (from 0 on) for each portion after the first
+    `done`; warn if most of the gradient was clipped.
+    """
     steps, clipped = stops[-1], 0.0
     x, settings = _tensors(x0, kernel)
     run, gone = _compiled(chain, energy), min(done * batch_size, len(x))
-    with tqdm(total=len(x), initial=gone, disable=not progress, desc="sampling", bar_format=BAR) as bar:
+    with tqdm(
+        total=len(x),
+        initial=gone,
+        disable=not progress,
+        desc="sampling",
+        bar_format=BAR,
+    ) as bar:
         for portion in range(done, math.ceil(len(x) / batch_size)):
-            state, key = x[portion * batch_size:(portion + 1) * batch_size], integer_key(seed, portion)
+            state, key = (
+                x[portion * batch_size : (portion + 1) * batch_size],
+                integer_key(seed, portion),
+            )
             yield 0, state
             for start, stop in zip(stops, stops[1:]):
-                state, share = run(state, key, tf.constant(start), tf.constant(stop), **settings)
-                clipped += float(share) * (stop - start) * len(state) / (steps * (len(x) - gone))
-                bar.update(min((stop - start) * len(state) / steps, len(x) - bar.n))   # of parts of a chain the sum is not exact
+                state, share = run(
+                    state, key, tf.constant(start), tf.constant(stop), **settings
+                )
+                clipped += (
+                    float(share)
+                    * (stop - start)
+                    * len(state)
+                    / (steps * (len(x) - gone))
+                )
+                bar.update(
+                    min((stop - start) * len(state) / steps, len(x) - bar.n)
+                )  # of parts of a chain the sum is not exact
                 yield stop, state
     if clipped > 0.5:
-        warnings.warn(f"{clipped:.0%} of the gradient entries were clipped at {kernel['grad_clip']:g}, so this is not Langevin sampling "
-                      "of the energy: the defaults are for images; for other energies pass grad_clip=None and a smaller step_size.",
-                      stacklevel=4)
+        warnings.warn(
+            f"{clipped:.0%} of the gradient entries were clipped at "
+            f"{kernel['grad_clip']:g}, so this is not Langevin sampling "
+            "of the energy: the defaults are for images; for other energies pass "
+            "grad_clip=None and a smaller step_size.",
+            stacklevel=4,
+        )
 
 # %% ../nbs/04_langevin.ipynb #c5f0a7d2
 @takes(**WALK)
-def sample_portions(energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 15.0, noise_scale: float = 0.06,
-                    grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
-                    batch_size: int = 512, progress: bool = False):
-    """What `sample` returns, as tensors (batch_size or fewer, ...), each as soon as it is finished.
+def sample_portions(
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    done: int = 0,
+    step_size: float = 15.0,
+    noise_scale: float = 0.06,
+    grad_clip: float | None = 0.03,
+    bounds: tuple | None = (-1.0, 1.0),
+    settle: float | None = 150,
+    seed: int = 0,
+    batch_size: int = 512,
+    progress: bool = False,
+):
+    """What `sample` returns, as tensors (batch_size or fewer, ...), each as soon as it
+    is finished.
 
-    done: so many portions are left out, because an earlier run has finished them. The rest as in `sample`.
+    done: so many portions are left out, because an earlier run has finished them. The
+    rest as in `sample`.
     """
-    kernel = dict(step_size=step_size, noise_scale=noise_scale, grad_clip=grad_clip, bounds=bounds, settle=settle)
+    kernel = dict(
+        step_size=step_size,
+        noise_scale=noise_scale,
+        grad_clip=grad_clip,
+        bounds=bounds,
+        settle=settle,
+    )
     stops = [*range(0, steps, 50), steps] if progress else [0, steps]
     for step, x in _walk(energy, x0, stops, kernel, seed, batch_size, progress, done):
         if step == steps:
@@ -193,92 +350,178 @@ def sample_portions(energy, x0, steps: int = 1000, *, done: int = 0, step_size: 
 
 # %% ../nbs/04_langevin.ipynb #f1e2927f
 class MalaState(NamedTuple):
-    x: tf.Tensor       # (B, ...)
+    x: tf.Tensor  # (B, ...)
     energy: tf.Tensor  # (B,)
-    grad: tf.Tensor    # like x
+    grad: tf.Tensor  # like x
 
 
 def _log_proposal(to, frm, grad, step_size, temperature):
     "log q(to | frm) up to its constant, (B,)."
     drift = to - frm + step_size * grad
-    return -tf.reduce_sum(drift**2, axis=list(range(1, len(to.shape)))) / (4 * step_size * temperature)
+    return -tf.reduce_sum(drift**2, axis=list(range(1, len(to.shape)))) / (
+        4 * step_size * temperature
+    )
 
 # %% ../nbs/04_langevin.ipynb #d288fa1e
-@takes(energy=ENERGY, state=instance(MalaState), seed=KEY, step_size=POSITIVE, temperature=POSITIVE,
-       bounds=optional(either(BOUNDS, traced("(2,)"))))
-def mala_step(energy, state: MalaState, seed, *, step_size, temperature=1.0, bounds=None):
-    """One Metropolis-adjusted Langevin step: returns the new state and the acceptance probabilities (B,).
+@takes(
+    energy=ENERGY,
+    state=instance(MalaState),
+    seed=KEY,
+    step_size=POSITIVE,
+    temperature=POSITIVE,
+    bounds=optional(either(BOUNDS, traced("(2,)"))),
+)
+def mala_step(
+    energy, state: MalaState, seed, *, step_size, temperature=1.0, bounds=None
+):
+    """One Metropolis-adjusted Langevin step: returns the new state and the acceptance
+    probabilities (B,).
 
-    seed: int32 (2,). bounds: (low, high) of each coordinate, outside of which p = 0, or None.
+    seed: int32 (2,). bounds: (low, high) of each coordinate, outside of which p = 0, or
+    None.
     Source: Roberts and Tweedie 1996, section 1.4.
     """
-    noise = tf.random.stateless_normal(tf.shape(state.x), fold(seed, 0), dtype=state.x.dtype)
-    x = state.x - step_size * state.grad + tf.sqrt(tf.cast(2.0 * step_size * temperature, state.x.dtype)) * noise
+    noise = tf.random.stateless_normal(
+        tf.shape(state.x), fold(seed, 0), dtype=state.x.dtype
+    )
+    x = (
+        state.x
+        - step_size * state.grad
+        + tf.sqrt(tf.cast(2.0 * step_size * temperature, state.x.dtype)) * noise
+    )
     proposal = MalaState(x, *energy_and_grad(energy, x))
-    log_ratio = (state.energy - proposal.energy) / temperature + _log_proposal(state.x, x, proposal.grad, step_size, temperature) \
+    log_ratio = (
+        (state.energy - proposal.energy) / temperature
+        + _log_proposal(state.x, x, proposal.grad, step_size, temperature)
         - _log_proposal(x, state.x, state.grad, step_size, temperature)
+    )
     if bounds is not None:
-        inside = tf.reduce_all((x >= bounds[0]) & (x <= bounds[1]), axis=list(range(1, len(x.shape))))
+        inside = tf.reduce_all(
+            (x >= bounds[0]) & (x <= bounds[1]), axis=list(range(1, len(x.shape)))
+        )
         log_ratio = tf.where(inside, log_ratio, -math.inf)
-    accept = tf.where(tf.math.is_nan(log_ratio), tf.zeros_like(log_ratio), tf.exp(tf.minimum(log_ratio, 0.0)))   # NaN: refused
-    taken = tf.random.stateless_uniform(tf.shape(accept), fold(seed, 1), dtype=accept.dtype) < accept
-    pick = lambda new, old: tf.where(tf.reshape(taken, [-1] + [1] * (len(new.shape) - 1)), new, old)
+    accept = tf.where(
+        tf.math.is_nan(log_ratio),
+        tf.zeros_like(log_ratio),
+        tf.exp(tf.minimum(log_ratio, 0.0)),
+    )  # NaN: refused
+    taken = (
+        tf.random.stateless_uniform(tf.shape(accept), fold(seed, 1), dtype=accept.dtype)
+        < accept
+    )
+    pick = lambda new, old: tf.where(
+        tf.reshape(taken, [-1] + [1] * (len(new.shape) - 1)), new, old
+    )
     return MalaState(*map(pick, proposal, state)), accept
 
 # %% ../nbs/04_langevin.ipynb #1e9e324d
 def _mala_chain(energy, x, seed, steps, step_size, temperature, bounds):
     def body(step, state, accepted):
-        state, accept = mala_step(energy, state, fold(seed, step), step_size=step_size, temperature=temperature, bounds=bounds)
+        state, accept = mala_step(
+            energy,
+            state,
+            fold(seed, step),
+            step_size=step_size,
+            temperature=temperature,
+            bounds=bounds,
+        )
         return step + 1, state, accepted + accept
+
     state = MalaState(x, *energy_and_grad(energy, x))
-    _, state, accepted = tf.while_loop(lambda step, *_: step < steps, body, (0, state, tf.zeros_like(state.energy)))
+    _, state, accepted = tf.while_loop(
+        lambda step, *_: step < steps, body, (0, state, tf.zeros_like(state.energy))
+    )
     return state.x, accepted / tf.cast(steps, x.dtype)
 
 
 @takes(**WALK, temperature=number(above=0))
-def sample_mala(energy, x0, steps: int = 1000, *, step_size: float, temperature: float = 1.0, bounds: tuple | None = None, seed: int = 0):
-    """Samples of p = exp(-E/T) / Z by MALA, started at x0, and the mean acceptance of each chain (B,).
+def sample_mala(
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    step_size: float,
+    temperature: float = 1.0,
+    bounds: tuple | None = None,
+    seed: int = 0,
+):
+    """Samples of p = exp(-E/T) / Z by MALA, started at x0, and the mean acceptance of
+    each chain (B,).
 
-    Arguments as in `sample`; step_size has no default because it depends on the energy: aim at an acceptance near 0.57.
+    Arguments as in `sample`; step_size has no default because it depends on the energy:
+    aim at an acceptance near 0.57.
     Raises ValueError for a wrong argument.
     """
     x = _check_start(x0, bounds)
-    settings = [value if value is None else tf.constant(value, x.dtype) for value in (step_size, temperature, bounds)]
-    x, accepted = _compiled(_mala_chain, energy)(x, integer_key(seed), tf.constant(steps), *settings)
+    settings = [
+        value if value is None else tf.constant(value, x.dtype)
+        for value in (step_size, temperature, bounds)
+    ]
+    x, accepted = _compiled(_mala_chain, energy)(
+        x, integer_key(seed), tf.constant(steps), *settings
+    )
     return _like(x0, x), accepted.numpy()
 
 # %% ../nbs/04_langevin.ipynb #b593ba0f
 class Trajectory(NamedTuple):
-    step: np.ndarray       # (K,) which steps were kept, 0 being the start
-    x: np.ndarray          # (K, B, ...)
-    energy: np.ndarray     # (K, B)
+    step: np.ndarray  # (K,) which steps were kept, 0 being the start
+    x: np.ndarray  # (K, B, ...)
+    energy: np.ndarray  # (K, B)
     grad_norm: np.ndarray  # (K, B) Euclidean norm of dE/dx, before clipping
 
 
 def _kept(steps, keep):
     if np.ndim(keep) == 0:
-        return np.unique(np.linspace(0, steps, min(keep, steps + 1)).round().astype(int))
+        return np.unique(
+            np.linspace(0, steps, min(keep, steps + 1)).round().astype(int)
+        )
     kept = np.asarray(keep)
     if kept.min() < 0 or kept.max() > steps:
-        raise ValueError(f"keep must be a number of frames or a list of whole steps from 0 to {steps}, "
-                         f"got {kept.min()} to {kept.max()}.")
+        raise ValueError(
+            "keep must be a number of frames or a list of whole steps from 0 to "
+            f"{steps}, "
+            f"got {kept.min()} to {kept.max()}."
+        )
     return np.unique(kept)
 
 # %% ../nbs/04_langevin.ipynb #97693de9
 @takes(**WALK, keep=either(whole(2), array("(K,)", "iu")))
-def sample_trajectory(energy, x0, steps: int = 1000, *, keep=120, step_size: float = 15.0, noise_scale: float = 0.06,
-                      grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
-                      progress: bool = False) -> Trajectory:
-    """The way from x0 to a sample: kept steps, states, energies and gradient norms, as arrays.
+def sample_trajectory(
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    keep=120,
+    step_size: float = 15.0,
+    noise_scale: float = 0.06,
+    grad_clip: float | None = 0.03,
+    bounds: tuple | None = (-1.0, 1.0),
+    settle: float | None = 150,
+    seed: int = 0,
+    progress: bool = False,
+) -> Trajectory:
+    """The way from x0 to a sample: kept steps, states, energies and gradient norms, as
+    arrays.
 
-    keep: how many steps (exactly min(keep, steps + 1), the start and the end among them), or a list of steps, 0 being the start.
-    The rest as in `sample`, whose result with the same seed is the last state where x0 has at most 512 chains.
+    keep: how many steps (exactly min(keep, steps + 1), the start and the end among
+    them), or a list of steps, 0 being the start.
+    The rest as in `sample`, whose result with the same seed is the last state where x0
+    has at most 512 chains.
     """
     x0, kept = tf.convert_to_tensor(x0), _kept(steps, keep)
-    kernel = dict(step_size=step_size, noise_scale=noise_scale, grad_clip=grad_clip, bounds=bounds, settle=settle)
+    kernel = dict(
+        step_size=step_size,
+        noise_scale=noise_scale,
+        grad_clip=grad_clip,
+        bounds=bounds,
+        settle=settle,
+    )
     stops = np.union1d([0, steps], kept).tolist()
-    frames = [(x.numpy(), *(value.numpy() for value in _compiled(_look, energy)(x)))
-              for step, x in _walk(energy, x0, stops, kernel, seed, len(x0), progress) if step in kept]
+    frames = [
+        (x.numpy(), *(value.numpy() for value in _compiled(_look, energy)(x)))
+        for step, x in _walk(energy, x0, stops, kernel, seed, len(x0), progress)
+        if step in kept
+    ]
     return Trajectory(kept, *map(np.stack, zip(*frames)))
 
 

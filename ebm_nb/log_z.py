@@ -14,15 +14,30 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from .checks import ENERGY, FUNCTION, SEED, SHAPE, array, either, instance, number, optional, takes, whole
+from ebm_nb.checks import (
+    ENERGY,
+    FUNCTION,
+    SEED,
+    SHAPE,
+    array,
+    either,
+    instance,
+    number,
+    optional,
+    takes,
+    whole,
+)
 from .langevin import MalaState, energy_and_grad, fold, integer_key, mala_step
 
 # %% ../nbs/11_log_z.ipynb #7d646401
 class Prior(NamedTuple):
-    "A density known in full, as a map of a standard normal z; all four work on TensorFlow tensors."
-    shape: tuple           # of one x
-    to_x: Callable         # z (B, *shape) -> x (B, *shape)
-    to_z: Callable         # and back
+    """A density known in full, as a map of a standard normal z; all four work on
+    TensorFlow tensors.
+    """
+
+    shape: tuple  # of one x
+    to_x: Callable  # z (B, *shape) -> x (B, *shape)
+    to_z: Callable  # and back
     log_density: Callable  # x (B, *shape) -> log q(x), (B,)
 
 
@@ -32,9 +47,16 @@ def _total(x):
 
 @takes(shape=SHAPE, scale=number(above=0))
 def normal_prior(shape, scale: float = 1.0) -> Prior:
-    "A normal around 0 with standard deviation scale in every coordinate, in units of x."
+    """A normal around 0 with standard deviation scale in every coordinate, in units of
+    x.
+    """
     constant = math.prod(shape) * math.log(scale * math.sqrt(2 * math.pi))
-    return Prior(tuple(shape), lambda z: scale * z, lambda x: x / scale, lambda x: -_total((x / scale) ** 2) / 2 - constant)
+    return Prior(
+        tuple(shape),
+        lambda z: scale * z,
+        lambda x: x / scale,
+        lambda x: -_total((x / scale) ** 2) / 2 - constant,
+    )
 
 # %% ../nbs/11_log_z.ipynb #767b6459
 @takes(shape=SHAPE, low=number(), high=number())
@@ -43,13 +65,20 @@ def box_prior(shape, low: float = -1.0, high: float = 1.0) -> Prior:
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}.")
     log_volume, width = math.prod(shape) * math.log(high - low), high - low
-    return Prior(tuple(shape), lambda z: low + width / 2 * (1 + tf.math.erf(z / math.sqrt(2))),
-                 lambda x: tf.math.ndtri((x - low) / width), lambda x: tf.fill([tf.shape(x)[0]], -log_volume))
+    return Prior(
+        tuple(shape),
+        lambda z: low + width / 2 * (1 + tf.math.erf(z / math.sqrt(2))),
+        lambda x: tf.math.ndtri((x - low) / width),
+        lambda x: tf.fill([tf.shape(x)[0]], -log_volume),
+    )
 
 # %% ../nbs/11_log_z.ipynb #4d033699
 @functools.lru_cache(maxsize=8)
 def _mover(energy, prior, temperature, kernel):
-    "potential(z) -> (B,), and a compiled step (z, V, dV/dz, beta, step_size, seed) -> (z, V, dV/dz, acceptance)."
+    """potential(z) -> (B,), and a compiled step (z, V, dV/dz, beta, step_size, seed) ->
+    (z, V, dV/dz, acceptance).
+    """
+
     def potential(z):
         x = prior.to_x(z)
         return energy(x) / temperature + prior.log_density(x)
@@ -65,28 +94,46 @@ def _mover(energy, prior, temperature, kernel):
 
 # %% ../nbs/11_log_z.ipynb #f20a86ad
 def _check_kernel(kernel, draws=5000):
-    "Refuse a kernel that does not leave a standard normal as it was; the tolerance is seven standard errors."
+    """Refuse a kernel that does not leave a standard normal as it was; the tolerance is
+    seven standard errors.
+    """
     spring = lambda z: _total(z**2) / 2
     z = tf.random.stateless_normal((draws, 2), (0, 0))
     try:
-        state, accept = kernel(spring, MalaState(z, spring(z), z), tf.constant([0, 1]), step_size=tf.constant(1.0))
+        state, accept = kernel(
+            spring,
+            MalaState(z, spring(z), z),
+            tf.constant([0, 1]),
+            step_size=tf.constant(1.0),
+        )
         variance = float(tf.math.reduce_variance(state.x))
-        calibrated = accept.shape == (draws,) and abs(variance - 1) < 7 * math.sqrt(2 / (2 * draws))
+        calibrated = accept.shape == (draws,) and abs(variance - 1) < 7 * math.sqrt(
+            2 / (2 * draws)
+        )
     except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError("expected a kernel that is called and answers as mala_step does; this one can't be.") from error
+        raise ValueError(
+            "expected a kernel that is called and answers as mala_step does; this one "
+            "can't be."
+        ) from error
     if not calibrated:
-        raise ValueError("expected a calibrated kernel such as mala_step: after one step of this one "
-                         f"the variance of a standard normal is {variance:.2f}.")
+        raise ValueError(
+            "expected a calibrated kernel such as mala_step: after one step of this "
+            "one "
+            f"the variance of a standard normal is {variance:.2f}."
+        )
 
 # %% ../nbs/11_log_z.ipynb #40d5707c
 class Annealed(NamedTuple):
-    "What annealing of n chains found; `betas` rise from 0 to 1, or fall where it was run in reverse."
-    betas: np.ndarray        # (K + 1,)
+    """What annealing of n chains found; `betas` rise from 0 to 1, or fall where it was
+    run in reverse.
+    """
+
+    betas: np.ndarray  # (K + 1,)
     log_weights: np.ndarray  # (K + 1, n), float64
-    potential: np.ndarray    # (K + 1, n) V along the way
-    acceptance: np.ndarray   # (K,) mean over chains
-    step_size: np.ndarray    # (K,) in units of z squared
-    x: np.ndarray            # (n, *shape) where the chains ended
+    potential: np.ndarray  # (K + 1, n) V along the way
+    acceptance: np.ndarray  # (K,) mean over chains
+    step_size: np.ndarray  # (K,) in units of z squared
+    x: np.ndarray  # (n, *shape) where the chains ended
 
     @property
     def log_z(self) -> float:
@@ -96,86 +143,204 @@ class Annealed(NamedTuple):
     @property
     def effective(self) -> float:
         "Effective sample size, from 1 to n."
-        return float(np.exp(2 * logsumexp(self.log_weights[-1]) - logsumexp(2 * self.log_weights[-1])))
+        return float(
+            np.exp(
+                2 * logsumexp(self.log_weights[-1])
+                - logsumexp(2 * self.log_weights[-1])
+            )
+        )
 
     @property
     def error(self) -> float:
-        "Standard error of log_z; to be believed only where the effective sample size is well above 1."
-        return math.sqrt(max((n := self.log_weights.shape[1]) / self.effective - 1, 0) / (n - 1))
+        """Standard error of log_z; to be believed only where the effective sample size
+        is well above 1.
+        """
+        return math.sqrt(
+            max((n := self.log_weights.shape[1]) / self.effective - 1, 0) / (n - 1)
+        )
 
     def path(self) -> np.ndarray:
-        "log of the mean weight after each step (K + 1,), with the sign turned in reverse."
-        means = logsumexp(self.log_weights, axis=1) - math.log(self.log_weights.shape[1])
+        """log of the mean weight after each step (K + 1,), with the sign turned in
+        reverse.
+        """
+        means = logsumexp(self.log_weights, axis=1) - math.log(
+            self.log_weights.shape[1]
+        )
         return means if self.betas[-1] > self.betas[0] else -means
 
 # %% ../nbs/11_log_z.ipynb #2be2e368
 def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=0.0):
-    "Walk z through betas (K + 1,) with step_sizes (K,), adapted from the first on where rate > 0; returns Annealed."
+    """Walk z through betas (K + 1,) with step_sizes (K,), adapted from the first on
+    where rate > 0; returns Annealed.
+    """
     potential, move = _mover(energy, prior, temperature, kernel)
     value, grad = energy_and_grad(potential, z)
     log_w, step = np.zeros(len(z)), step_sizes[0]
     weights, values, notes = [log_w], [value.numpy()], []
     for k in range(1, len(betas)):
         if not np.isfinite(values[-1]).all():
-            raise ValueError("The energy is NaN or infinite on the way from the prior: keep it finite wherever the prior reaches.")
+            raise ValueError(
+                "The energy is NaN or infinite on the way from the prior: keep it "
+                "finite wherever the prior reaches."
+            )
         step = step if rate else step_sizes[k - 1]
         log_w = log_w - (betas[k] - betas[k - 1]) * values[-1].astype(np.float64)
-        z, value, grad, accept = move(z, value, grad, tf.constant(betas[k], z.dtype), tf.constant(step, z.dtype), fold(key, k))
-        weights.append(log_w), values.append(value.numpy()), notes.append((float(tf.reduce_mean(accept)), step))
-        step *= math.exp(rate * (notes[-1][0] - 0.574))                             # 0.574: Roberts and Rosenthal 1998
-    return Annealed(betas, np.array(weights), np.array(values), *np.array(notes).T, prior.to_x(z).numpy())
+        z, value, grad, accept = move(
+            z,
+            value,
+            grad,
+            tf.constant(betas[k], z.dtype),
+            tf.constant(step, z.dtype),
+            fold(key, k),
+        )
+        (
+            weights.append(log_w),
+            values.append(value.numpy()),
+            notes.append((float(tf.reduce_mean(accept)), step)),
+        )
+        step *= math.exp(
+            rate * (notes[-1][0] - 0.574)
+        )  # 0.574: Roberts and Rosenthal 1998
+    return Annealed(
+        betas,
+        np.array(weights),
+        np.array(values),
+        *np.array(notes).T,
+        prior.to_x(z).numpy(),
+    )
 
 # %% ../nbs/11_log_z.ipynb #a72462a0
 def _check_betas(betas):
     if np.ndim(betas) == 0:
         return np.linspace(0, 1, betas + 1)
     betas = np.asarray(betas, np.float64)
-    if len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) > 0).all():
-        raise ValueError("expected betas as a number of steps, or as a rising array from exactly 0 to exactly 1.")
+    if (
+        len(betas) < 2
+        or betas[0] != 0
+        or betas[-1] != 1
+        or not (np.diff(betas) > 0).all()
+    ):
+        raise ValueError(
+            "expected betas as a number of steps, or as a rising array from exactly 0 "
+            "to exactly 1."
+        )
     return betas
 
 # %% ../nbs/11_log_z.ipynb #bc699561
-@takes(energy=ENERGY, prior=instance(Prior), n=whole(2), betas=either(whole(), array("(K,)")), temperature=number(above=0),
-       step_size=optional(either(number(above=0), array("(K,)", low=1e-12))), kernel=FUNCTION, seed=SEED)
-def ais(energy, prior: Prior, n: int = 64, betas=500, temperature: float = 1.0, step_size=None, kernel=mala_step,
-        seed: int = 0) -> Annealed:
+@takes(
+    energy=ENERGY,
+    prior=instance(Prior),
+    n=whole(2),
+    betas=either(whole(), array("(K,)")),
+    temperature=number(above=0),
+    step_size=optional(either(number(above=0), array("(K,)", low=1e-12))),
+    kernel=FUNCTION,
+    seed=SEED,
+)
+def ais(
+    energy,
+    prior: Prior,
+    n: int = 64,
+    betas=500,
+    temperature: float = 1.0,
+    step_size=None,
+    kernel=mala_step,
+    seed: int = 0,
+) -> Annealed:
     """log Z of exp(-E/T) by annealed importance sampling from a prior.
 
-    energy: any callable x (B, *shape) -> (B,). n: chains, at least 2. betas: number of equal steps, or an array from 0 to 1.
-    temperature: above 0. step_size: (K,) numbers, such as another run's; None lets a pilot run find them.
-    kernel: called as `mala_step`, and calibrated. Raises ValueError for wrong arguments and for an uncalibrated kernel.
+    energy: any callable x (B, *shape) -> (B,). n: chains, at least 2. betas: number of
+    equal steps, or an array from 0 to 1.
+    temperature: above 0. step_size: (K,) numbers, such as another run's; None lets a
+    pilot run find them.
+    kernel: called as `mala_step`, and calibrated. Raises ValueError for wrong arguments
+    and for an uncalibrated kernel.
     Source: Neal 2001, section 2.
     """
     betas = _check_betas(betas)
     _check_kernel(kernel)
     if np.ndim(step_size) and len(step_size) != len(betas) - 1:
-        raise ValueError(f"step_size must be one number for each of {len(betas) - 1} steps, got {len(step_size)}.")
-    draw = lambda count, purpose: tf.random.stateless_normal((count, *prior.shape), integer_key(seed, purpose))
-    run = lambda z, steps, purpose, rate: _anneal(energy, prior, z, betas, steps, temperature, kernel, integer_key(seed, purpose), rate)
+        raise ValueError(
+            f"step_size must be one number for each of {len(betas) - 1} steps, got "
+            f"{len(step_size)}."
+        )
+    draw = lambda count, purpose: tf.random.stateless_normal(
+        (count, *prior.shape), integer_key(seed, purpose)
+    )
+    run = lambda z, steps, purpose, rate: _anneal(
+        energy,
+        prior,
+        z,
+        betas,
+        steps,
+        temperature,
+        kernel,
+        integer_key(seed, purpose),
+        rate,
+    )
     if step_size is None:
-        step_size = run(draw(16, 0), [math.prod(prior.shape) ** (-1 / 3)], 1, 0.3).step_size
+        step_size = run(
+            draw(16, 0), [math.prod(prior.shape) ** (-1 / 3)], 1, 0.3
+        ).step_size
     return run(draw(n, 2), np.broadcast_to(step_size, len(betas) - 1), 3, 0.0)
 
 # %% ../nbs/11_log_z.ipynb #74de9fab
-@takes(energy=ENERGY, prior=instance(Prior), forward=instance(Annealed), temperature=number(above=0), kernel=FUNCTION, seed=SEED)
-def reverse_ais(energy, prior: Prior, x, forward: Annealed, temperature: float = 1.0, kernel=mala_step, seed: int = 0) -> Annealed:
-    """log Z by annealing from samples x of p back to the prior, along the way and with the step sizes of a forward run.
+@takes(
+    energy=ENERGY,
+    prior=instance(Prior),
+    forward=instance(Annealed),
+    temperature=number(above=0),
+    kernel=FUNCTION,
+    seed=SEED,
+)
+def reverse_ais(
+    energy,
+    prior: Prior,
+    x,
+    forward: Annealed,
+    temperature: float = 1.0,
+    kernel=mala_step,
+    seed: int = 0,
+) -> Annealed:
+    """log Z by annealing from samples x of p back to the prior, along the way and with
+    the step sizes of a forward run.
 
-    x: (n, *shape) exact samples of exp(-E/T)/Z, strictly inside of a box; long MALA chains come close.
-    Raises ValueError for x that the prior cannot produce. Source: Grosse, Ghahramani and Adams 2015, section 3.
+    x: (n, *shape) exact samples of exp(-E/T)/Z, strictly inside of a box; long MALA
+    chains come close.
+    Raises ValueError for x that the prior cannot produce. Source: Grosse, Ghahramani
+    and Adams 2015, section 3.
     """
     _check_kernel(kernel)
     shape = ", ".join(map(str, ("n", *prior.shape)))
     array(f"({shape})", "f")("x", x)
     z = prior.to_z(tf.convert_to_tensor(x))
     if not np.isfinite(z).all():
-        raise ValueError("x must lie strictly inside the prior's box: some of it lies outside or on the edge.")
-    return _anneal(energy, prior, z, forward.betas[::-1], forward.step_size[::-1], temperature, kernel, integer_key(seed, 4))
+        raise ValueError(
+            "x must lie strictly inside the prior's box: some of it lies outside or "
+            "on the edge."
+        )
+    return _anneal(
+        energy,
+        prior,
+        z,
+        forward.betas[::-1],
+        forward.step_size[::-1],
+        temperature,
+        kernel,
+        integer_key(seed, 4),
+    )
 
 
-@takes(forward=instance(Annealed), reverse=instance(Annealed), confidence=number(above=0, below=1))
-def interval(forward: Annealed, reverse: Annealed, confidence: float = 0.95) -> tuple[float, float]:
-    """Bounds that hold log Z with at least this probability, whatever the weights look like; x of the reverse run being exact.
+@takes(
+    forward=instance(Annealed),
+    reverse=instance(Annealed),
+    confidence=number(above=0, below=1),
+)
+def interval(
+    forward: Annealed, reverse: Annealed, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Bounds that hold log Z with at least this probability, whatever the weights look
+    like; x of the reverse run being exact.
 
     Source: Markov's inequality; Grosse, Ghahramani and Adams 2015, section 2.2.
     """

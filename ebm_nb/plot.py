@@ -21,57 +21,125 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from .checks import (FUNCTION, PATH, TEXT, Kind, array, choice, either, instance, named, number, optional, rising, several, takes,
-                           whole)
+from ebm_nb.checks import (
+    FUNCTION,
+    PATH,
+    TEXT,
+    Kind,
+    array,
+    choice,
+    either,
+    instance,
+    named,
+    number,
+    optional,
+    rising,
+    several,
+    takes,
+    whole,
+)
 
 # %% ../nbs/90_plot.ipynb #69ac8c20
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)  # Okabe and Ito
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
 STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9,
-    "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "legend.frameon": False,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.6, "axes.axisbelow": True, "lines.linewidth": 1.6, "image.cmap": "viridis",
-    "figure.dpi": 100, "savefig.dpi": 100, "figure.facecolor": "white", "axes.facecolor": "white",
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE) + matplotlib.cycler(linestyle=DASHES),
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "image.cmap": "viridis",
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.prop_cycle": matplotlib.cycler(color=PALETTE)
+    + matplotlib.cycler(linestyle=DASHES),
 }
 
 # %% ../nbs/90_plot.ipynb #c6ef0aba
 @takes(draw=FUNCTION)
 def styled(draw):
     """Run `draw` under `STYLE` and leave matplotlib's global settings as they were."""
+
     @functools.wraps(draw)
     def wrapper(*args, **kwargs):
         with matplotlib.rc_context(STYLE):
             return draw(*args, **kwargs)
+
     return wrapper
 
 # %% ../nbs/90_plot.ipynb #f831d670
 class Picture(Figure):
-    """A matplotlib figure outside of pyplot; `alt` is its description in words, empty for what the axes say."""
+    """A matplotlib figure outside of pyplot; `alt` is its description in words, empty
+    for what the axes say.
+    """
+
     alt = ""
 
     def description(self):
-        """`alt`, or else the titles and labels of the axes; in plain words, without LaTeX's dollars."""
-        axes = [(ax.get_title(), " against ".join(filter(None, [ax.get_ylabel(), ax.get_xlabel()]))) for ax in self.axes]
-        return (self.alt or "; ".join(filter(None, (": ".join(filter(None, texts)) for texts in axes)))).replace("$", "")
+        """`alt`, or else the titles and labels of the axes; in plain words, without
+        LaTeX's dollars.
+        """
+        axes = [
+            (
+                ax.get_title(),
+                " against ".join(filter(None, [ax.get_ylabel(), ax.get_xlabel()])),
+            )
+            for ax in self.axes
+        ]
+        return (
+            self.alt
+            or "; ".join(
+                filter(None, (": ".join(filter(None, texts)) for texts in axes))
+            )
+        ).replace("$", "")
 
     def _repr_png_(self):
         with matplotlib.rc_context(STYLE):
             return _png(self), {"alt": self.description()}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {}, {"image/png": {"alt": self.description()}}  # the picture itself comes from the PNG formatter in use
+        return {}, {
+            "image/png": {"alt": self.description()}
+        }  # the picture itself comes from the PNG formatter in use
 
 # %% ../nbs/90_plot.ipynb #5e139628
-@takes(width=number(above=0, most=100), height=number(above=0, most=100), rows=whole(), columns=whole())
+@takes(
+    width=number(above=0, most=100),
+    height=number(above=0, most=100),
+    rows=whole(),
+    columns=whole(),
+)
 @styled
 def figure(width=6.0, height=2.5, rows=1, columns=1, **kwargs):
-    """An empty `Picture` and its axes; sizes in inches, `kwargs` as for `Figure.subplots`."""
+    """An empty `Picture` and its axes; sizes in inches, `kwargs` as for
+    `Figure.subplots`.
+    """
     fig = Picture(figsize=(width, height), layout="constrained")
     axes = fig.subplots(rows, columns, **kwargs)
     for ax in fig.axes:
-        ax.set_title = styled(ax.set_title)  # matplotlib takes a title's size from the settings of the moment
+        ax.set_title = styled(
+            ax.set_title
+        )  # matplotlib takes a title's size from the settings of the moment
     return fig, axes
 
 # %% ../nbs/90_plot.ipynb #0390c5c4
@@ -85,12 +153,16 @@ def _png(fig):
 def save(fig, path):
     """Write the figure as PNG; the same figure gives the same bytes.
 
-    fig: any matplotlib figure. path: ends in `.png`; its folder exists. Returns the path.
+    fig: any matplotlib figure. path: ends in `.png`; its folder exists. Returns the
+    path.
     Raises ValueError for another ending, OSError when the folder cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"expected a path that ends in .png, got {path.name!r}: save pictures as PNG.")
+        raise ValueError(
+            f"expected a path that ends in .png, got {path.name!r}: save pictures as "
+            "PNG."
+        )
     data, part = _png(fig), path.with_name(path.name + ".part")
     try:
         part.write_bytes(data)
@@ -100,11 +172,20 @@ def save(fig, path):
     return path
 
 # %% ../nbs/90_plot.ipynb #88b2c5d0
-TITLES = Kind("a list of texts or numbers", lambda titles: len(titles) and not isinstance(titles, (str, bytes))
-              and all(isinstance(title, (str, Real)) for title in titles))
+TITLES = Kind(
+    "a list of texts or numbers",
+    lambda titles: (
+        len(titles)
+        and not isinstance(titles, (str, bytes))
+        and all(isinstance(title, (str, Real)) for title in titles)
+    ),
+)
 SCALE = choice("linear", "log", "symlog")
 STACK, AX = array("(N, H, W, ...)", "f", low=-1, high=1), optional(instance(Axes))
-PICTURES = Kind("finite floats of shape (N, H, W) or (N, H, W, 1) in [-1, 1]", lambda x: STACK.fits(x) and np.shape(x)[3:] in ((), (1,)))
+PICTURES = Kind(
+    "finite floats of shape (N, H, W) or (N, H, W, 1) in [-1, 1]",
+    lambda x: STACK.fits(x) and np.shape(x)[3:] in ((), (1,)),
+)
 
 
 def _images(images):
@@ -112,36 +193,69 @@ def _images(images):
     return images[..., 0] if images.ndim == 4 else images
 
 # %% ../nbs/90_plot.ipynb #8a201c5e
-@takes(images=Kind("an array (N, H, W)", lambda x: x.ndim == 3 and len(x)), columns=whole(), gap=whole(0), head=whole(0))
+@takes(
+    images=Kind("an array (N, H, W)", lambda x: x.ndim == 3 and len(x)),
+    columns=whole(),
+    gap=whole(0),
+    head=whole(0),
+)
 def tile(images, columns, gap=2, head=0):
-    """Lay images (N, H, W) out in rows of `columns`, as one array with NaN between them.
+    """Lay images (N, H, W) out in rows of `columns`, as one array with NaN between
+    them.
 
-    gap: pixels between images. head: more pixels above each, for a title. Missing places stay NaN.
+    gap: pixels between images. head: more pixels above each, for a title. Missing
+    places stay NaN.
     """
     n, height, width = images.shape
     rows = -(-n // columns)
-    sheet = np.full((rows, columns, height + head + gap, width + gap), np.nan, np.float32)
-    sheet.reshape(-1, *sheet.shape[2:])[:n, head:head + height, :width] = images
-    return sheet.swapaxes(1, 2).reshape(rows * sheet.shape[2], -1)[:-gap or None, :-gap or None]
+    sheet = np.full(
+        (rows, columns, height + head + gap, width + gap), np.nan, np.float32
+    )
+    sheet.reshape(-1, *sheet.shape[2:])[:n, head : head + height, :width] = images
+    return sheet.swapaxes(1, 2).reshape(rows * sheet.shape[2], -1)[
+        : -gap or None, : -gap or None
+    ]
 
 # %% ../nbs/90_plot.ipynb #4e7f6066
 def _side(pixels, inches):
-    "At most so many inches, in whole screen pixels for each image pixel where they fit: sharp, and small as a PNG."
-    return max(int(inches * 100 / pixels), 1) * pixels / 100 if inches * 100 >= pixels else inches
+    """At most so many inches, in whole screen pixels for each image pixel where they
+    fit: sharp, and small as a PNG.
+    """
+    return (
+        max(int(inches * 100 / pixels), 1) * pixels / 100
+        if inches * 100 >= pixels
+        else inches
+    )
 
 
 def _title_places(titles, columns, pitch, head, width):
-    return [(i % columns * pitch[1] + width / 2, i // columns * pitch[0] + head - 1.5, str(t))
-            for i, t in enumerate([] if titles is None else titles)]
+    return [
+        (
+            i % columns * pitch[1] + width / 2,
+            i // columns * pitch[0] + head - 1.5,
+            str(t),
+        )
+        for i, t in enumerate([] if titles is None else titles)
+    ]
 
 
 def _show_sheet(sheet, inches, ax, texts, what):
     target = ax
     if ax is None:
         fig = Picture(figsize=(sheet.shape[1] * inches, sheet.shape[0] * inches))
-        fig.alt = what + (" titled " + ", ".join(t for _, _, t in texts) if texts else "") + "."
+        fig.alt = (
+            what
+            + (" titled " + ", ".join(t for _, _, t in texts) if texts else "")
+            + "."
+        )
         target = fig.add_axes((0, 0, 1, 1))
-    target.imshow(sheet, cmap="gray", vmin=-1, vmax=1, interpolation="nearest" if inches >= 0.01 else "auto")
+    target.imshow(
+        sheet,
+        cmap="gray",
+        vmin=-1,
+        vmax=1,
+        interpolation="nearest" if inches >= 0.01 else "auto",
+    )
     target.axis("off")
     for x, y, text in texts:
         target.text(x, y, text, ha="center", va="bottom", fontsize=7)
@@ -153,26 +267,39 @@ def _show_sheet(sheet, inches, ax, texts, what):
 def image_grid(images, columns=None, titles=None, ax=None):
     """Draw images side by side: white strokes on black.
 
-    images: (N, H, W, 1) or (N, H, W), floats in [-1, 1]. columns: images a row, by default about a square's side, at most 16.
-    titles: N short texts, one above each image. Returns the Picture, or `ax` where one is given.
+    images: (N, H, W, 1) or (N, H, W), floats in [-1, 1]. columns: images a row, by
+    default about a square's side, at most 16.
+    titles: N short texts, one above each image. Returns the Picture, or `ax` where one
+    is given.
     Raises ValueError for another shape or range, or another number of titles.
     """
     images = _images(images)
     n, height, width = images.shape
     columns = min(n, columns or min(16, int(np.ceil(np.sqrt(n)))))
     if titles is not None and len(titles) != n:
-        raise ValueError(f"expected one title for each of {n} images, got {len(titles)}.")
+        raise ValueError(
+            f"expected one title for each of {n} images, got {len(titles)}."
+        )
     lines = 0 if titles is None else 1 + max(str(t).count("\n") for t in titles)
     size = _side(width, min(0.96, 6.4 / columns))
     head, gap = round(0.16 * lines / size * height), max(1, width // 16)
-    return _show_sheet(tile(images, columns, gap, head), size / width, ax,
-                       _title_places(titles, columns, (height + head + gap, width + gap), head, width), f"{n} images")
+    return _show_sheet(
+        tile(images, columns, gap, head),
+        size / width,
+        ax,
+        _title_places(titles, columns, (height + head + gap, width + gap), head, width),
+        f"{n} images",
+    )
 
 # %% ../nbs/90_plot.ipynb #70bff073
 @takes(images=PICTURES, labels=TITLES, name=TEXT, ax=AX)
 def image_strip(images, labels, name="", ax=None):
-    """Draw one row of images with `name` and a label above each; arguments and errors as for `image_grid`."""
-    return image_grid(images, len(labels), [f"{name} {label}".strip() for label in labels], ax)
+    """Draw one row of images with `name` and a label above each; arguments and errors
+    as for `image_grid`.
+    """
+    return image_grid(
+        images, len(labels), [f"{name} {label}".strip() for label in labels], ax
+    )
 
 # %% ../nbs/90_plot.ipynb #ab9c3554
 def _finish(fig, ax, alt, legend=True):
@@ -183,53 +310,108 @@ def _finish(fig, ax, alt, legend=True):
     return fig
 
 # %% ../nbs/90_plot.ipynb #723465ec
-@takes(x=array("(N,)"), lines=named(array("(N,)")), xlabel=TEXT, ylabel=TEXT, xscale=SCALE, yscale=SCALE, ax=AX)
+@takes(
+    x=array("(N,)"),
+    lines=named(array("(N,)")),
+    xlabel=TEXT,
+    ylabel=TEXT,
+    xscale=SCALE,
+    yscale=SCALE,
+    ax=AX,
+)
 @styled
 def curves(x, lines, xlabel, ylabel, xscale="linear", yscale="linear", ax=None):
     """Draw named lines over a common x.
 
-    x: (N,). lines: a dict of name to (N,) values. xlabel, ylabel: with the unit where there is one.
-    xscale, yscale: as for matplotlib, "linear", "log" or "symlog". Returns the Picture, or `ax`.
+    x: (N,). lines: a dict of name to (N,) values. xlabel, ylabel: with the unit where
+    there is one.
+    xscale, yscale: as for matplotlib, "linear", "log" or "symlog". Returns the Picture,
+    or `ax`.
     Raises ValueError for lengths that differ or values that are not finite.
     """
     if any(len(y) != len(x) for y in lines.values()):
-        raise ValueError(f"expected {len(x)} values a line, as in x, got { {k: len(y) for k, y in lines.items()} }.")
+        raise ValueError(
+            f"expected {len(x)} values a line, as in x, got "
+            f"{ {k: len(y) for k, y in lines.items()} }."
+        )
     fig, target = figure() if ax is None else (ax, ax)
     for name, y in lines.items():
         target.plot(x, y, label=name)
     target.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
-    return _finish(fig, target, f"Lines of {', '.join(lines)}: {ylabel} against {xlabel}.", len(lines) > 1)
+    return _finish(
+        fig,
+        target,
+        f"Lines of {', '.join(lines)}: {ylabel} against {xlabel}.",
+        len(lines) > 1,
+    )
 
 # %% ../nbs/90_plot.ipynb #b1f049b9
-@takes(samples=named(array("(...)")), xlabel=TEXT, bins=either(whole(), rising()), exact=optional(array("(2, n)")),
-       yscale=SCALE, ax=AX)
+@takes(
+    samples=named(array("(...)")),
+    xlabel=TEXT,
+    bins=either(whole(), rising()),
+    exact=optional(array("(2, n)")),
+    yscale=SCALE,
+    ax=AX,
+)
 @styled
 def histograms(samples, xlabel, bins=40, exact=None, yscale="linear", ax=None):
     """Draw named samples as histograms in common bins, as densities.
 
-    samples: a dict of name to an array of any shape. bins: a number or edges. exact: (x, density), drawn in black.
+    samples: a dict of name to an array of any shape. bins: a number or edges. exact:
+    (x, density), drawn in black.
     Returns the Picture, or `ax`. Raises ValueError for values that are not finite.
     """
     samples = {name: np.ravel(s) for name, s in samples.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(samples.values())), bins)
     fig, target = figure() if ax is None else (ax, ax)
     for i, (name, s) in enumerate(samples.items()):
-        target.hist(s, edges, density=True, histtype="stepfilled", alpha=0.35, color=PALETTE[i % 6], label=name)
-        target.hist(s, edges, density=True, histtype="step", color=PALETTE[i % 6], linestyle=DASHES[i % 6])
+        target.hist(
+            s,
+            edges,
+            density=True,
+            histtype="stepfilled",
+            alpha=0.35,
+            color=PALETTE[i % 6],
+            label=name,
+        )
+        target.hist(
+            s,
+            edges,
+            density=True,
+            histtype="step",
+            color=PALETTE[i % 6],
+            linestyle=DASHES[i % 6],
+        )
     if exact is not None:
         target.plot(*exact, color="black", linestyle="-", linewidth=1, label="exact")
     target.set(xlabel=xlabel, ylabel="density", yscale=yscale)
-    return _finish(fig, target, f"Histograms of {', '.join(samples)} over {xlabel}.", len(samples) > 1 or exact is not None)
+    return _finish(
+        fig,
+        target,
+        f"Histograms of {', '.join(samples)} over {xlabel}.",
+        len(samples) > 1 or exact is not None,
+    )
 
 # %% ../nbs/90_plot.ipynb #cd855ad4
 def _on_grid(points, values):
-    """Values (N,) at the points (N, 2) of a rectangular grid -> x (n,), y (m,), table (m, n)."""
+    """Values (N,) at the points (N, 2) of a rectangular grid -> x (n,), y (m,), table
+    (m, n).
+    """
     points = np.asarray(points)
     if len(points) != len(values):
-        raise ValueError(f"expected grid points (N, 2) and values (N,), got {points.shape} and {np.shape(values)}.")
-    (x, column), (y, row) = (np.unique(points[:, i], return_inverse=True) for i in (0, 1))
+        raise ValueError(
+            f"expected grid points (N, 2) and values (N,), got {points.shape} and "
+            f"{np.shape(values)}."
+        )
+    (x, column), (y, row) = (
+        np.unique(points[:, i], return_inverse=True) for i in (0, 1)
+    )
     if len(x) * len(y) != len(values) or min(len(x), len(y)) < 2:
-        raise ValueError(f"expected every point of a rectangular grid, got {len(values)} points for {len(x)} x {len(y)}.")
+        raise ValueError(
+            f"expected every point of a rectangular grid, got {len(values)} points "
+            f"for {len(x)} x {len(y)}."
+        )
     table = np.empty((len(y), len(x)))
     table[row, column] = values
     return x, y, table
@@ -238,16 +420,31 @@ def _on_grid(points, values):
 def _dots(ax, points):
     ax.grid(False)
     if points is not None:
-        ax.scatter(*np.transpose(points), s=8, color="white", edgecolors="black", linewidths=0.5, zorder=3)
+        ax.scatter(
+            *np.transpose(points),
+            s=8,
+            color="white",
+            edgecolors="black",
+            linewidths=0.5,
+            zorder=3,
+        )
 
 # %% ../nbs/90_plot.ipynb #5ba7db2a
-@takes(grid_xy=array("(N, 2)"), values=array("(N,)"), points=optional(array("(N, 2)")), label=TEXT, ax=AX)
+@takes(
+    grid_xy=array("(N, 2)"),
+    values=array("(N,)"),
+    points=optional(array("(N, 2)")),
+    label=TEXT,
+    ax=AX,
+)
 @styled
 def density_2d(grid_xy, values, points=None, label="density", ax=None):
     """Draw values on a rectangular grid of points as a picture with a colour scale.
 
-    grid_xy: (N, 2), all points of the grid in any order. values: (N,). points: (M, 2), drawn over it. label: of the scale.
-    Returns the Picture, or `ax`. Raises ValueError where the points are no grid or numbers are not finite.
+    grid_xy: (N, 2), all points of the grid in any order. values: (N,). points: (M, 2),
+    drawn over it. label: of the scale.
+    Returns the Picture, or `ax`. Raises ValueError where the points are no grid or
+    numbers are not finite.
     """
     x, y, table = _on_grid(grid_xy, values)
     fig, target = figure(4.2, 3.4) if ax is None else (ax, ax)
@@ -258,15 +455,24 @@ def density_2d(grid_xy, values, points=None, label="density", ax=None):
     return _finish(fig, target, f"Map of {label} over x1 and x2.", legend=False)
 
 # %% ../nbs/90_plot.ipynb #1f7d6cfb
-@takes(energies=array("(n, ...)"), extent=array("(4,)"), points=optional(array("(N, 2)")), path=optional(array("(N, 2)")),
-       levels=either(whole(), rising()), ax=AX)
+@takes(
+    energies=array("(n, ...)"),
+    extent=array("(4,)"),
+    points=optional(array("(N, 2)")),
+    path=optional(array("(N, 2)")),
+    levels=either(whole(), rising()),
+    ax=AX,
+)
 @styled
 def points_on_energy(energies, extent, points=None, path=None, levels=12, ax=None):
     """Draw points and a path over the contour lines of an energy.
 
-    energies: a table (rows: x2 upwards, columns: x1), or (n * n,) in the order of `boltzmann.grid` (x2 runs fastest).
-    extent: (x1 low, x1 high, x2 low, x2 high). points: (N, 2). path: (K, 2), joined by a line. levels: number or values.
-    Returns the Picture, or `ax`. Raises ValueError for other shapes or numbers that are not finite.
+    energies: a table (rows: x2 upwards, columns: x1), or (n * n,) in the order of
+    `boltzmann.grid` (x2 runs fastest).
+    extent: (x1 low, x1 high, x2 low, x2 high). points: (N, 2). path: (K, 2), joined by
+    a line. levels: number or values.
+    Returns the Picture, or `ax`. Raises ValueError for other shapes or numbers that are
+    not finite.
     """
     energies = np.asarray(energies)
     side = int(np.sqrt(energies.size))
@@ -274,12 +480,17 @@ def points_on_energy(energies, extent, points=None, path=None, levels=12, ax=Non
         energies = energies.reshape(side, side).T
     array("(m, n)")("energies", energies)
     fig, target = figure(3.8, 3.4) if ax is None else (ax, ax)
-    axes = [np.linspace(*extent[i:i + 2], n) for i, n in ((0, energies.shape[1]), (2, energies.shape[0]))]
+    axes = [
+        np.linspace(*extent[i : i + 2], n)
+        for i, n in ((0, energies.shape[1]), (2, energies.shape[0]))
+    ]
     target.contourf(*axes, energies, levels, cmap="viridis", alpha=0.9)
     _dots(target, points)
     if path is not None:
         target.plot(*np.transpose(path), color="#E69F00", linestyle="-", linewidth=1)
-    target.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=extent[:2], ylim=extent[2:])
+    target.set(
+        xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=extent[:2], ylim=extent[2:]
+    )
     return _finish(fig, target, "Points over the contours of an energy.", legend=False)
 
 # %% ../nbs/90_plot.ipynb #8195d822
@@ -288,20 +499,49 @@ def points_on_energy(energies, extent, points=None, path=None, levels=12, ax=Non
 def surface_path(x, y, z, path, ax=None):
     """Draw a path over a surface in three dimensions.
 
-    x: (n,), y: (m,), z: (m, n) heights. path: (K, 3), points x, y, height. `ax`, where given, is a 3-D one.
-    Returns the Picture, or `ax`. Raises ValueError for other shapes or numbers that are not finite.
+    x: (n,), y: (m,), z: (m, n) heights. path: (K, 3), points x, y, height. `ax`, where
+    given, is a 3-D one.
+    Returns the Picture, or `ax`. Raises ValueError for other shapes or numbers that are
+    not finite.
     """
     z, path = np.asarray(z), np.asarray(path)
     if z.shape != (len(y), len(x)):
-        raise ValueError(f"expected z of shape ({len(y)}, {len(x)}), as y and x have it, got {z.shape}.")
+        raise ValueError(
+            f"expected z of shape ({len(y)}, {len(x)}), as y and x have it, got "
+            f"{z.shape}."
+        )
     rows, columns = (max(1, n // 30) for n in z.shape)
-    fig, target = figure(4.2, 3.4, subplot_kw={"projection": "3d", "computed_zorder": False}) if ax is None else (ax, ax)
-    target.plot_surface(*np.meshgrid(x, y), z, cmap="viridis", alpha=0.85, linewidth=0, rstride=rows, cstride=columns)
+    fig, target = (
+        figure(4.2, 3.4, subplot_kw={"projection": "3d", "computed_zorder": False})
+        if ax is None
+        else (ax, ax)
+    )
+    target.plot_surface(
+        *np.meshgrid(x, y),
+        z,
+        cmap="viridis",
+        alpha=0.85,
+        linewidth=0,
+        rstride=rows,
+        cstride=columns,
+    )
     lift = 0.02 * np.ptp(z)
-    target.plot(path[:, 0], path[:, 1], path[:, 2] + lift, color="#D55E00", linestyle="-", zorder=3)
+    target.plot(
+        path[:, 0],
+        path[:, 1],
+        path[:, 2] + lift,
+        color="#D55E00",
+        linestyle="-",
+        zorder=3,
+    )
     target.scatter(*path[-1, :2], path[-1, 2] + lift, color="black", s=18, zorder=4)
     target.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="energy")
-    return _finish(fig, target, f"A path of {len(path)} points down a surface of energy.", legend=False)
+    return _finish(
+        fig,
+        target,
+        f"A path of {len(path)} points down a surface of energy.",
+        legend=False,
+    )
 
 # %% ../nbs/90_plot.ipynb #b04a1198
 PANELS = {
@@ -318,8 +558,23 @@ PANELS = {
 
 def _epochs(ax, name, values, every, color, dash):
     if every is not None:
-        ax.plot((np.arange(len(every)) + 1) * len(values) / len(every), every, color=color, linestyle="-", alpha=0.25, linewidth=0.8)
-    ax.plot(np.arange(1, len(values) + 1), values, color=color, linestyle=dash, marker="o", markersize=3, label=name)
+        ax.plot(
+            (np.arange(len(every)) + 1) * len(values) / len(every),
+            every,
+            color=color,
+            linestyle="-",
+            alpha=0.25,
+            linewidth=0.8,
+        )
+    ax.plot(
+        np.arange(1, len(values) + 1),
+        values,
+        color=color,
+        linestyle=dash,
+        marker="o",
+        markersize=3,
+        label=name,
+    )
 
 # %% ../nbs/90_plot.ipynb #f79bd454
 @takes(history=named(array("(N,)")), batches=optional(named(array("(N,)"), 0)))
@@ -327,42 +582,63 @@ def _epochs(ax, name, values, every, color, dash):
 def training_curves(history, batches=None):
     """Draw a training history in panels; keys outside of `PANELS` are left out.
 
-    history: dict of name to one value an epoch. batches: dict of name to one value a batch, over the same epochs, drawn pale.
-    Returns the Picture. Raises ValueError when no known curve is there or a value is not finite.
+    history: dict of name to one value an epoch. batches: dict of name to one value a
+    batch, over the same epochs, drawn pale.
+    Returns the Picture. Raises ValueError when no known curve is there or a value is
+    not finite.
     """
     batches = {} if batches is None else batches
-    panels = {title: [k for k in keys if k in history] for title, keys in PANELS.items()}
+    panels = {
+        title: [k for k in keys if k in history] for title, keys in PANELS.items()
+    }
     panels = {title: keys for title, keys in panels.items() if keys}
     if not panels:
-        raise ValueError(f"expected at least one of {sum(PANELS.values(), ())} in the history, got {tuple(history)}.")
+        raise ValueError(
+            f"expected at least one of {sum(PANELS.values(), ())} in the history, got "
+            f"{tuple(history)}."
+        )
     columns, rows = min(4, len(panels)), -(-len(panels) // 4)
     fig, axes = figure(2.6 * columns, 2.5 * rows, rows, columns, squeeze=False)
-    for ax in axes.flat[len(panels):]:
+    for ax in axes.flat[len(panels) :]:
         ax.remove()
     for ax, (title, keys) in zip(axes.flat, panels.items()):
         for i, key in enumerate(keys):
             _epochs(ax, key, history[key], batches.get(key), PALETTE[i], DASHES[i])
         ax.set(xlabel="epoch", ylabel=title)
         ax.legend()
-    fig.alt = "Training curves by epoch: " + ", ".join(k for keys in panels.values() for k in keys) + "."
+    fig.alt = (
+        "Training curves by epoch: "
+        + ", ".join(k for keys in panels.values() for k in keys)
+        + "."
+    )
     return fig
 
 # %% ../nbs/90_plot.ipynb #5ad9cb6d
-@takes(pictures=several(PATH), path=PATH, pause=number(above=0, most=600), shrink=whole())
+@takes(
+    pictures=several(PATH), path=PATH, pause=number(above=0, most=600), shrink=whole()
+)
 def film(pictures, path, pause=0.5, shrink=2):
-    """Write PNG files as a GIF that shows one after the other, each under its name, in 16 greys.
+    """Write PNG files as a GIF that shows one after the other, each under its name, in
+    16 greys.
 
-    pictures: paths, one or more, in order. path: ends in `.gif`. pause: seconds for each; five times as long for the last.
-    shrink: of that many pixels a side one is kept, as `image_grid` draws more than one for each of its images.
+    pictures: paths, one or more, in order. path: ends in `.gif`. pause: seconds for
+    each; five times as long for the last.
+    shrink: of that many pixels a side one is kept, as `image_grid` draws more than one
+    for each of its images.
     Returns the path. Raises ValueError without a picture or for another ending.
     """
     pictures, path = list(map(Path, pictures)), Path(path)
     if path.suffix.lower() != ".gif":
         raise ValueError(f"expected a path that ends in .gif, got {path.name!r}.")
-    frames, part = [_frame(picture, shrink) for picture in pictures], path.with_name(path.name + ".part")
+    frames, part = (
+        [_frame(picture, shrink) for picture in pictures],
+        path.with_name(path.name + ".part"),
+    )
     times = [int(1000 * pause)] * (len(frames) - 1) + [int(5000 * pause)]
     try:
-        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+        frames[0].save(
+            part, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0
+        )
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -371,7 +647,9 @@ def film(pictures, path, pause=0.5, shrink=2):
 # %% ../nbs/90_plot.ipynb #b9e3c573
 def _frame(picture, shrink, head=14):
     with Image.open(picture) as image:
-        small = image.convert("L").resize((image.width // shrink, image.height // shrink), Image.Resampling.NEAREST)
+        small = image.convert("L").resize(
+            (image.width // shrink, image.height // shrink), Image.Resampling.NEAREST
+        )
     frame = Image.new("L", (small.width, small.height + head), 255)
     frame.paste(small, (0, head))
     ImageDraw.Draw(frame).text((2, 1), picture.stem, fill=0)
@@ -383,19 +661,37 @@ def _frame(picture, shrink, head=14):
 def bars(labels, values, ylabel, ax=None):
     """Draw groups of bars, one group for each label.
 
-    labels: N texts. values: a dict of name to (N,) numbers. ylabel: with the unit where there is one.
-    Returns the Picture, or `ax`. Raises ValueError for lengths that differ or values that are not finite.
+    labels: N texts. values: a dict of name to (N,) numbers. ylabel: with the unit where
+    there is one.
+    Returns the Picture, or `ax`. Raises ValueError for lengths that differ or values
+    that are not finite.
     """
     if any(len(v) != len(labels) for v in values.values()):
-        raise ValueError(f"expected {len(labels)} values a name, as labels, got { {k: len(v) for k, v in values.items()} }.")
+        raise ValueError(
+            f"expected {len(labels)} values a name, as labels, got "
+            f"{ {k: len(v) for k, v in values.items()} }."
+        )
     fig, target = figure() if ax is None else (ax, ax)
     width = 0.8 / len(values)
     for i, (name, v) in enumerate(values.items()):
-        target.bar(np.arange(len(labels)) + (i - (len(values) - 1) / 2) * width, v, 0.92 * width, color=PALETTE[i % 6],
-                   hatch=("", "///", "...", "xxx")[i % 4], edgecolor="white", linewidth=0, label=name)
+        target.bar(
+            np.arange(len(labels)) + (i - (len(values) - 1) / 2) * width,
+            v,
+            0.92 * width,
+            color=PALETTE[i % 6],
+            hatch=("", "///", "...", "xxx")[i % 4],
+            edgecolor="white",
+            linewidth=0,
+            label=name,
+        )
     target.set_xticks(range(len(labels)), labels)
     target.set(ylabel=ylabel)
-    return _finish(fig, target, f"Bars of {', '.join(values)}: {ylabel} of {', '.join(labels)}.", len(values) > 1)
+    return _finish(
+        fig,
+        target,
+        f"Bars of {', '.join(values)}: {ylabel} of {', '.join(labels)}.",
+        len(values) > 1,
+    )
 
 # %% ../nbs/90_plot.ipynb #bc33059a
 @takes(points=array("(N, 2)"), vectors=array("(N, 2)"), ax=AX)
@@ -403,16 +699,28 @@ def bars(labels, values, ylabel, ax=None):
 def arrows(points, vectors, ax=None):
     """Draw a vector at each point of the plane; length is relative to the longest.
 
-    points, vectors: (N, 2). Returns the Picture, or `ax`. Raises ValueError for other shapes or numbers that are not finite.
+    points, vectors: (N, 2). Returns the Picture, or `ax`. Raises ValueError for other
+    shapes or numbers that are not finite.
     """
     points, vectors = np.asarray(points), np.asarray(vectors)
     if points.shape != vectors.shape:
-        raise ValueError(f"expected points and vectors of one shape (N, 2), got {points.shape} and {vectors.shape}.")
+        raise ValueError(
+            f"expected points and vectors of one shape (N, 2), got {points.shape} and "
+            f"{vectors.shape}."
+        )
     fig, target = figure(3.4, 3.4) if ax is None else (ax, ax)
     cell = np.ptp(points, axis=0).max() / max(1, np.sqrt(len(points)) - 1)
     longest = np.linalg.norm(vectors, axis=1).max() or 1.0
-    target.quiver(*points.T, *(vectors * 1.5 * cell / longest).T, angles="xy", scale_units="xy", scale=1, color=PALETTE[0],
-                  linestyle="-", width=0.004)
+    target.quiver(
+        *points.T,
+        *(vectors * 1.5 * cell / longest).T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color=PALETTE[0],
+        linestyle="-",
+        width=0.004,
+    )
     target.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     return _finish(fig, target, f"{len(points)} arrows in the plane.", legend=False)
 
@@ -422,75 +730,154 @@ def arrows(points, vectors, ax=None):
 def image_rows(rows, ax=None):
     """Draw rows of images, each with its name on the left.
 
-    rows: a dict of name to images (N, H, W, 1) or (N, H, W), floats in [-1, 1]; rows may differ in N.
+    rows: a dict of name to images (N, H, W, 1) or (N, H, W), floats in [-1, 1]; rows
+    may differ in N.
     Returns the Picture, or `ax`. Raises ValueError for other images or none.
     """
     rows = {name: _images(images) for name, images in rows.items()}
     if len({images.shape[1:] for images in rows.values()}) > 1:
-        raise ValueError(f"expected rows of images, all of one size, got { {k: v.shape for k, v in rows.items()} }.")
-    columns, (height, width) = max(map(len, rows.values())), next(iter(rows.values())).shape[1:]
+        raise ValueError(
+            "expected rows of images, all of one size, got "
+            f"{ {k: v.shape for k, v in rows.items()} }."
+        )
+    columns, (height, width) = (
+        max(map(len, rows.values())),
+        next(iter(rows.values())).shape[1:],
+    )
     size, gap = _side(width, min(0.64, 6.4 / columns)), max(1, width // 16)
-    left = round(0.06 / size * width * max(map(len, rows)))                         # pixels for the longest name
-    sheet = np.full((len(rows) * (height + gap) - gap, left + columns * (width + gap) - gap), np.nan, np.float32)
+    left = round(
+        0.06 / size * width * max(map(len, rows))
+    )  # pixels for the longest name
+    sheet = np.full(
+        (len(rows) * (height + gap) - gap, left + columns * (width + gap) - gap),
+        np.nan,
+        np.float32,
+    )
     for i, images in enumerate(rows.values()):
         line = tile(images, len(images), gap)
-        sheet[i * (height + gap):][:height, left:left + line.shape[1]] = line[:height]
+        sheet[i * (height + gap) :][:height, left : left + line.shape[1]] = line[
+            :height
+        ]
     out = _show_sheet(sheet, size / width, ax, [], f"Rows of images: {', '.join(rows)}")
     for i, name in enumerate(rows):
-        (out.axes[0] if ax is None else ax).text(left - 2 * gap, i * (height + gap) + height / 2, name, ha="right", va="center", fontsize=7)
+        (out.axes[0] if ax is None else ax).text(
+            left - 2 * gap,
+            i * (height + gap) + height / 2,
+            name,
+            ha="right",
+            va="center",
+            fontsize=7,
+        )
     return out
 
 # %% ../nbs/90_plot.ipynb #0f9eeccc
 def _write_figures(ax, report):
     lines = [f"{'figure':17s}{'samples':>8s}{'real':>8s}{'n':>6s}{'against':>8s}"]
-    lines += [f"{name:17s}{v['samples']:8.3f}{v['real']:8.3f}{v['n']:6d}{v['against'] or '-':>8}" for name, v in report["figures"].items()]
+    lines += [
+        f"{name:17s}{v['samples']:8.3f}{v['real']:8.3f}{v['n']:6d}"
+        f"{v['against'] or '-':>8}"
+        for name, v in report["figures"].items()
+    ]
     ax.axis("off")
-    ax.text(0, 1, "\n".join(lines), family="DejaVu Sans Mono", fontsize=7, va="top", linespacing=1.3, transform=ax.transAxes)
+    ax.text(
+        0,
+        1,
+        "\n".join(lines),
+        family="DejaVu Sans Mono",
+        fontsize=7,
+        va="top",
+        linespacing=1.3,
+        transform=ax.transAxes,
+    )
 
 # %% ../nbs/90_plot.ipynb #ac11ff81
 REPORTED = {"figures", "counts", "class_shares", "closest", "judge"}
 
 
-@takes(report=Kind("a report of evaluate", lambda report: REPORTED <= report.keys()), samples=PICTURES, x_train=PICTURES, name=TEXT)
+@takes(
+    report=Kind("a report of evaluate", lambda report: REPORTED <= report.keys()),
+    samples=PICTURES,
+    x_train=PICTURES,
+    name=TEXT,
+)
 @styled
 def report_figure(report, samples, x_train, name="samples"):
     """Draw a report of `ebm_nb.evaluation.evaluate` on one page.
 
-    samples, x_train: the images that were judged and the training images (N, 32, 32, 1); the first 64 of each are shown.
+    samples, x_train: the images that were judged and the training images (N, 32, 32,
+    1); the first 64 of each are shown.
     Returns the Picture.
     """
     counts, judge = report["counts"], report["judge"]
     if (len(samples), len(x_train)) != (counts["samples"], counts["train"]):
-        raise ValueError(f"expected the {counts['samples']} samples and {counts['train']} training images of the report, "
-                         f"got {len(samples)} and {len(x_train)}.")
+        raise ValueError(
+            f"expected the {counts['samples']} samples and {counts['train']} training "
+            "images of the report, "
+            f"got {len(samples)} and {len(x_train)}."
+        )
     fig = Picture(figsize=(7.2, 8.4), layout="constrained")
-    axes = fig.subplot_mosaic([["samples", "real"], ["figures", "shares"], ["pixels", "pixels"], ["features", "features"]],
-                              height_ratios=(3.5, 2.6, 1.2, 1.2))
+    axes = fig.subplot_mosaic(
+        [
+            ["samples", "real"],
+            ["figures", "shares"],
+            ["pixels", "pixels"],
+            ["features", "features"],
+        ],
+        height_ratios=(3.5, 2.6, 1.2, 1.2),
+    )
     image_grid(samples[:64], 8, ax=axes["samples"])
     image_grid(x_train[:64], 8, ax=axes["real"])
-    bars([str(c) for c in range(len(report["class_shares"]["real"]))], report["class_shares"], "share of images", ax=axes["shares"])
-    axes["shares"].set_ylim(top=1.3 * axes["shares"].get_ylim()[1])                 # room for the legend
+    bars(
+        [str(c) for c in range(len(report["class_shares"]["real"]))],
+        report["class_shares"],
+        "share of images",
+        ax=axes["shares"],
+    )
+    axes["shares"].set_ylim(
+        top=1.3 * axes["shares"].get_ylim()[1]
+    )  # room for the legend
     _write_figures(axes["figures"], report)
     for space, near in report["closest"].items():
-        image_rows({"sample": samples[near["sample"]], "nearest": x_train[near["training"]]}, ax=axes[space])
+        image_rows(
+            {"sample": samples[near["sample"]], "nearest": x_train[near["training"]]},
+            ax=axes[space],
+        )
         axes[space].set_title(f"samples nearest to a training image, in {space}")
-    titles = {"samples": f"{name}, first 64 of {counts['samples']:,}", "real": f"training images, first 64 of {counts['train']:,}",
-              "figures": f"judge {judge['version']}; real: as many training images", "shares": "classes, as the judge sees them"}
+    titles = {
+        "samples": f"{name}, first 64 of {counts['samples']:,}",
+        "real": f"training images, first 64 of {counts['train']:,}",
+        "figures": f"judge {judge['version']}; real: as many training images",
+        "shares": "classes, as the judge sees them",
+    }
     for key, title in titles.items():
         axes[key].set_title(title)
-    return _finish(fig, None, f"A report on {name}: images, figures, class shares and nearest training images.", legend=False)
+    return _finish(
+        fig,
+        None,
+        f"A report on {name}: images, figures, class shares and nearest training "
+        "images.",
+        legend=False,
+    )
 
 # %% ../nbs/90_plot.ipynb #a263cfbd
 @takes(energies=named(array("(N,)")), threshold=number(), rows=named(PICTURES))
 @styled
 def threshold_figure(energies, threshold, rows):
-    """Draw histograms of energies with a threshold across them, and rows of images under them.
+    """Draw histograms of energies with a threshold across them, and rows of images
+    under them.
 
-    energies: a dict of name to (N,). threshold: one number. rows: as for `image_rows`. Returns the Picture.
+    energies: a dict of name to (N,). threshold: one number. rows: as for `image_rows`.
+    Returns the Picture.
     """
     fig = Picture(figsize=(6.0, 3.4), layout="constrained")
     top, bottom = fig.subplots(2, 1, height_ratios=(1.3, 1))
     histograms(energies, "energy", ax=top)
     top.axvline(threshold, color="black", linestyle="-", linewidth=1)
     image_rows(rows, ax=bottom)
-    return _finish(fig, None, f"Histograms of the energy of {', '.join(energies)} with a threshold at {threshold:.3g}.", legend=False)
+    return _finish(
+        fig,
+        None,
+        f"Histograms of the energy of {', '.join(energies)} with a threshold at "
+        f"{threshold:.3g}.",
+        legend=False,
+    )

@@ -9,7 +9,20 @@ __all__ = ['uniform', 'ReplayBuffer']
 import keras
 import tensorflow as tf
 
-from .checks import BOUNDS, FLAG, KEY, SCALAR, SHAPE, either, number, optional, takes, tensor, traced, whole
+from ebm_nb.checks import (
+    BOUNDS,
+    FLAG,
+    KEY,
+    SCALAR,
+    SHAPE,
+    either,
+    number,
+    optional,
+    takes,
+    tensor,
+    traced,
+    whole,
+)
 
 # %% ../nbs/05_replay.ipynb #f8197971
 @takes(shape=either(SHAPE, traced("(n,)", "iu")), seed=KEY, bounds=BOUNDS)
@@ -21,18 +34,49 @@ def uniform(shape, seed, bounds=(-1.0, 1.0)):
 class ReplayBuffer(keras.layers.Layer):
     """A fixed number of chains, all uniform noise at first.
 
-    shape: of one chain, such as (32, 32, 1). capacity: how many chains. fresh: probability that a drawn chain restarts, 0 to 1.
-    in_place: where `write` puts chains back: False, over the oldest (newest first, oldest dropped); True, where each was drawn.
-    Source: Tieleman 2008 (persistent chains); Du and Mordatch 2019, section 3.2 (a buffer with 5 % fresh starts).
+    shape: of one chain, such as (32, 32, 1). capacity: how many chains. fresh:
+    probability that a drawn chain restarts, 0 to 1.
+    in_place: where `write` puts chains back: False, over the oldest (newest first,
+    oldest dropped); True, where each was drawn.
+    Source: Tieleman 2008 (persistent chains); Du and Mordatch 2019, section 3.2 (a
+    buffer with 5 % fresh starts).
     """
 
-    @takes(shape=SHAPE, capacity=whole(), fresh=number(least=0, most=1), in_place=FLAG, bounds=BOUNDS, seed=KEY)
-    def __init__(self, shape, capacity=8192, fresh=0.05, in_place=False, bounds=(-1.0, 1.0), seed=(0, 0)):
+    @takes(
+        shape=SHAPE,
+        capacity=whole(),
+        fresh=number(least=0, most=1),
+        in_place=FLAG,
+        bounds=BOUNDS,
+        seed=KEY,
+    )
+    def __init__(
+        self,
+        shape,
+        capacity=8192,
+        fresh=0.05,
+        in_place=False,
+        bounds=(-1.0, 1.0),
+        seed=(0, 0),
+    ):
         super().__init__(name="replay", dtype="float32")
-        self.capacity, self.fresh, self.in_place, self.bounds = capacity, fresh, in_place, tuple(bounds)
+        self.capacity, self.fresh, self.in_place, self.bounds = (
+            capacity,
+            fresh,
+            in_place,
+            tuple(bounds),
+        )
         start = lambda shape, dtype: uniform(shape, seed, bounds)
-        self.chains = self.add_weight(shape=(capacity, *shape), initializer=start, trainable=False, name="chains")
-        self.position = self.add_weight(shape=(), initializer="zeros", dtype="int64", trainable=False, name="position")
+        self.chains = self.add_weight(
+            shape=(capacity, *shape), initializer=start, trainable=False, name="chains"
+        )
+        self.position = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int64",
+            trainable=False,
+            name="position",
+        )
         self.built = True
 
     @takes(n=whole())
@@ -40,18 +84,33 @@ class ReplayBuffer(keras.layers.Layer):
         "The first n chains (n, ...), to look at."
         return self.chains.value[:n]
 
-    @takes(n=either(whole(), SCALAR), seed=KEY, fresh=optional(either(number(least=0, most=1), SCALAR)))
+    @takes(
+        n=either(whole(), SCALAR),
+        seed=KEY,
+        fresh=optional(either(number(least=0, most=1), SCALAR)),
+    )
     def draw(self, n, seed, fresh=None):
-        """n different chains: their slots (n,) and states (n, ...), some of them fresh noise.
+        """n different chains: their slots (n,) and states (n, ...), some of them fresh
+        noise.
 
-        n: at most capacity. seed: int32 (2,). fresh: another probability than the buffer's, a number or a scalar tensor.
+        n: at most capacity. seed: int32 (2,). fresh: another probability than the
+        buffer's, a number or a scalar tensor.
         """
         if isinstance(n, int) and n > self.capacity:
-            raise ValueError(f"n must be at most the capacity, {self.capacity}, got {n}.")
-        keys = [tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in range(3)]
-        slots = tf.math.top_k(tf.random.stateless_uniform([self.capacity], keys[0]), n, sorted=False).indices
+            raise ValueError(
+                f"n must be at most the capacity, {self.capacity}, got {n}."
+            )
+        keys = [
+            tf.random.experimental.stateless_fold_in(seed, purpose)
+            for purpose in range(3)
+        ]
+        slots = tf.math.top_k(
+            tf.random.stateless_uniform([self.capacity], keys[0]), n, sorted=False
+        ).indices
         x = tf.gather(self.chains.value, slots)
-        restart = tf.random.stateless_uniform([n] + [1] * (len(x.shape) - 1), keys[1]) < (self.fresh if fresh is None else fresh)
+        restart = tf.random.stateless_uniform(
+            [n] + [1] * (len(x.shape) - 1), keys[1]
+        ) < (self.fresh if fresh is None else fresh)
         return slots, tf.where(restart, uniform(tf.shape(x), keys[2], self.bounds), x)
 
     @takes(slots=tensor("(n,)", "iu"), x=tensor("(n, ...)"))

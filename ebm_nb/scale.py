@@ -20,8 +20,27 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import FLAG, FUNCTION, KEY, PATH, SEED, SHAPE, Kind, instance, optional, takes, whole
-from .contrastive_divergence import RECIPE, STABLE, EnergyModel, Recipe, check_data, langevin_settings
+from ebm_nb.checks import (
+    FLAG,
+    FUNCTION,
+    KEY,
+    PATH,
+    SEED,
+    SHAPE,
+    Kind,
+    instance,
+    optional,
+    takes,
+    whole,
+)
+from ebm_nb.contrastive_divergence import (
+    RECIPE,
+    STABLE,
+    EnergyModel,
+    Recipe,
+    check_data,
+    langevin_settings,
+)
 from .langevin import WALK, _tensors, chain, fold, integer_key
 from .replay import ReplayBuffer, uniform
 from .training import train
@@ -29,24 +48,35 @@ from .training import train
 # %% ../nbs/13_scale.ipynb #c5a1c5d0
 @takes(n=whole())
 def local_devices(n: int) -> list:
-    """Names of n devices of this machine: its GPUs where it has any, else its CPU cut into n logical devices.
+    """Names of n devices of this machine: its GPUs where it has any, else its CPU cut
+    into n logical devices.
 
-    The CPU can be cut only before TensorFlow's first operation. Raises ValueError where there are fewer than n.
+    The CPU can be cut only before TensorFlow's first operation. Raises ValueError where
+    there are fewer than n.
     """
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU":
-        with suppress(RuntimeError):                                                # TensorFlow is already at work
+        with suppress(RuntimeError):  # TensorFlow is already at work
             parts = [tf.config.LogicalDeviceConfiguration()] * n
-            tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+            tf.config.set_logical_device_configuration(
+                tf.config.list_physical_devices("CPU")[0], parts
+            )
     found = [device.name for device in tf.config.list_logical_devices(kind)]
     if len(found) < n:
-        raise ValueError(f"There are {len(found)} {kind} devices, fewer than {n}: take fewer" +
-                         (", or ask for them at the start of a new process." if kind == "CPU" else "."))
+        raise ValueError(
+            f"There are {len(found)} {kind} devices, fewer than {n}: take fewer"
+            + (
+                ", or ask for them at the start of a new process."
+                if kind == "CPU"
+                else "."
+            )
+        )
     return found[:n]
 
 # %% ../nbs/13_scale.ipynb #3f41a754
 def worker() -> tuple:
-    """(index, number): this process among the workers that TF_CONFIG names; (0, 1) without it. Worker 0 is the chief.
+    """(index, number): this process among the workers that TF_CONFIG names; (0, 1)
+    without it. Worker 0 is the chief.
 
     Raises ValueError where TF_CONFIG is not what TensorFlow expects.
     """
@@ -56,51 +86,80 @@ def worker() -> tuple:
         if config is None:
             return 0, 1
         workers, task = config["cluster"]["worker"], config["task"]
-        if task["type"] == "worker" and isinstance(workers, list) and int(task["index"]) in range(len(workers)):
+        if (
+            task["type"] == "worker"
+            and isinstance(workers, list)
+            and int(task["index"]) in range(len(workers))
+        ):
             return int(task["index"]), len(workers)
     except (ValueError, KeyError, TypeError):
         pass
-    raise ValueError('TF_CONFIG should be like {"cluster": {"worker": ["host:port", "host:port"]}, '
-                     f'"task": {{"type": "worker", "index": 0}}}}, got {text}.')
+    raise ValueError(
+        'TF_CONFIG should be like {"cluster": {"worker": ["host:port", "host:port"]}, '
+        f'"task": {{"type": "worker", "index": 0}}}}, got {text}.'
+    )
 
 # %% ../nbs/13_scale.ipynb #d2dda10f
 @takes(devices=whole())
 def make_strategy(devices: int = 1):
-    """A strategy over so many devices of this machine, or over all workers where TF_CONFIG names several.
+    """A strategy over so many devices of this machine, or over all workers where
+    TF_CONFIG names several.
 
-    devices: each becomes a replica; with workers, leave it at 1: each uses all of its GPUs, or its CPU.
-    Call it before TensorFlow's first operation. Raises ValueError for what cannot be had.
+    devices: each becomes a replica; with workers, leave it at 1: each uses all of its
+    GPUs, or its CPU.
+    Call it before TensorFlow's first operation. Raises ValueError for what cannot be
+    had.
     """
     if worker()[1] == 1:
         return tf.distribute.MirroredStrategy(local_devices(devices))
     if devices != 1:
-        raise ValueError(f"With workers in TF_CONFIG each uses all its GPUs, or its CPU: leave devices at 1, got {devices}.")
+        raise ValueError(
+            "With workers in TF_CONFIG each uses all its GPUs, or its CPU: leave "
+            f"devices at 1, got {devices}."
+        )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
-        raise ValueError("Workers can only meet at the start of a process: make the strategy before anything else.") from error
+        raise ValueError(
+            "Workers can only meet at the start of a process: make the strategy "
+            "before anything else."
+        ) from error
 
 # %% ../nbs/13_scale.ipynb #de394d1f
 def replica() -> int:
-    "The number of the replica for which TensorFlow is running or tracing this; 0 outside of `strategy.run`."
+    """The number of the replica for which TensorFlow is running or tracing this; 0
+    outside of `strategy.run`.
+    """
     context = tf.distribute.get_replica_context()
-    return 0 if context is None else int(tf.get_static_value(context.replica_id_in_sync_group))
+    return (
+        0
+        if context is None
+        else int(tf.get_static_value(context.replica_id_in_sync_group))
+    )
 
 
 def _join(x):
-    "x of all replicas, one after the other; the identity gives x a device, without which workers refuse it."
+    """x of all replicas, one after the other; the identity gives x a device, without
+    which workers refuse it.
+    """
     return tf.distribute.get_replica_context().all_gather(tf.identity(x), axis=0)
 
 
 @functools.lru_cache(maxsize=32)
 def _joiner(strategy):
-    return tf.function(lambda x: strategy.run(_join, (x,)), autograph=False, reduce_retracing=True)
+    return tf.function(
+        lambda x: strategy.run(_join, (x,)), autograph=False, reduce_retracing=True
+    )
 
 
 @takes(strategy=instance(tf.distribute.Strategy), look=FUNCTION)
 def gathered(strategy, look) -> np.ndarray:
-    "look(number), a tensor for each replica: an array (replicas, ...), the same on every worker. All workers must call it together."
-    mine = strategy.experimental_distribute_values_from_function(lambda context: look(context.replica_id_in_sync_group)[tf.newaxis])
+    """look(number), a tensor for each replica: an array (replicas, ...), the same on
+    every worker. All workers must call it together.
+    """
+    mine = strategy.experimental_distribute_values_from_function(
+        lambda context: look(context.replica_id_in_sync_group)[tf.newaxis]
+    )
     return _first(strategy, _joiner(strategy)(mine))
 
 
@@ -108,11 +167,16 @@ def _first(strategy, values):
     return strategy.experimental_local_results(values)[0].numpy()
 
 # %% ../nbs/13_scale.ipynb #67503653
-DEVICE = Kind("the name of a device, such as CPU:0", lambda name: bool(name) and tf.DeviceSpec.from_string(name))
+DEVICE = Kind(
+    "the name of a device, such as CPU:0",
+    lambda name: bool(name) and tf.DeviceSpec.from_string(name),
+)
 
 
 class Shard(ReplayBuffer):
-    "The part of a replay buffer that belongs to one replica. ShardedBuffer saves the whole, so a part saves nothing."
+    """The part of a replay buffer that belongs to one replica. ShardedBuffer saves the
+    whole, so a part saves nothing.
+    """
 
     def save_own_variables(self, store):
         pass
@@ -121,25 +185,47 @@ class Shard(ReplayBuffer):
 
 # %% ../nbs/13_scale.ipynb #0248d05b
 class ShardedBuffer(keras.layers.Layer):
-    """A replay buffer dealt to the replicas of a strategy, each shard on its replica's device.
+    """A replay buffer dealt to the replicas of a strategy, each shard on its replica's
+    device.
 
-    shape: of one chain. recipe: whose capacity is that of all shards together. seed: int32 (2,).
-    on: another device for the shards, such as "CPU:0", the host's memory: then only the drawn chains travel.
+    shape: of one chain. recipe: whose capacity is that of all shards together. seed:
+    int32 (2,).
+    on: another device for the shards, such as "CPU:0", the host's memory: then only the
+    drawn chains travel.
     Raises ValueError where the capacity cannot be dealt equally.
     """
 
-    @takes(shape=SHAPE, recipe=RECIPE, strategy=instance(tf.distribute.Strategy), seed=KEY, on=optional(DEVICE))
-    def __init__(self, shape, recipe: Recipe, strategy, seed=(0, 0), on: str | None = None):
+    @takes(
+        shape=SHAPE,
+        recipe=RECIPE,
+        strategy=instance(tf.distribute.Strategy),
+        seed=KEY,
+        on=optional(DEVICE),
+    )
+    def __init__(
+        self, shape, recipe: Recipe, strategy, seed=(0, 0), on: str | None = None
+    ):
         super().__init__(name="replay", dtype="float32")
         self.strategy, self.replicas = strategy, strategy.num_replicas_in_sync
         devices = strategy.extended.worker_devices
-        self.first = worker()[0] * len(devices)                                     # number of the first replica of this process
+        self.first = worker()[0] * len(
+            devices
+        )  # number of the first replica of this process
         _check_parts("capacity", recipe.capacity, self.replicas)
         self.shards = []
         for number, device in enumerate(devices, self.first):
             key = fold(tf.constant(seed), number) if self.replicas > 1 else seed
             with tf.device(on or device):
-                self.shards.append(Shard(shape, recipe.capacity // self.replicas, recipe.fresh, recipe.in_place, recipe.bounds, key))
+                self.shards.append(
+                    Shard(
+                        shape,
+                        recipe.capacity // self.replicas,
+                        recipe.fresh,
+                        recipe.in_place,
+                        recipe.bounds,
+                        key,
+                    )
+                )
         self.built = True
 
     def here(self) -> Shard:
@@ -148,7 +234,12 @@ class ShardedBuffer(keras.layers.Layer):
 
     def peek(self, n):
         "About n chains, as many of each shard, to look at."
-        found = gathered(self.strategy, lambda number: self.shards[number - self.first].peek(-(-n // self.replicas)))
+        found = gathered(
+            self.strategy,
+            lambda number: self.shards[number - self.first].peek(
+                -(-n // self.replicas)
+            ),
+        )
         return tf.constant(found.reshape(-1, *found.shape[2:]))
 
     def draw(self, n, seed, fresh=None):
@@ -158,42 +249,76 @@ class ShardedBuffer(keras.layers.Layer):
         self.here().write(slots, x)
 
     def save_own_variables(self, store):
-        size, rows = self.shards[0].capacity, 1024                                  # a part at a time: the whole may not fit a device
-        look = lambda number, i: self.shards[number - self.first].chains.value[i:i + rows]
-        parts = [gathered(self.strategy, lambda number: look(number, i)) for i in range(0, size, rows)]
-        chains = np.concatenate(parts, axis=1).swapaxes(0, 1)                        # (N / R, R, ...)
+        size, rows = (
+            self.shards[0].capacity,
+            1024,
+        )  # a part at a time: the whole may not fit a device
+        look = lambda number, i: self.shards[number - self.first].chains.value[
+            i : i + rows
+        ]
+        parts = [
+            gathered(self.strategy, lambda number: look(number, i))
+            for i in range(0, size, rows)
+        ]
+        chains = np.concatenate(parts, axis=1).swapaxes(0, 1)  # (N / R, R, ...)
         store["0"] = chains.reshape(-1, *chains.shape[2:])
         store["1"] = self.shards[0].position.numpy() * self.replicas
 
     def load_own_variables(self, store):
         chains, position = np.asarray(store["0"]), int(np.asarray(store["1"]))
         for number, shard in enumerate(self.shards, self.first):
-            shard.chains.assign(chains[number::self.replicas])
+            shard.chains.assign(chains[number :: self.replicas])
             shard.position.assign(position // self.replicas)
 
 # %% ../nbs/13_scale.ipynb #16518e4b
 def _check_parts(name, count, replicas):
     if count % replicas:
-        raise ValueError(f"{name} must be a multiple of the {replicas} replicas, got {count}: {count // replicas * replicas} is one.")
+        raise ValueError(
+            f"{name} must be a multiple of the {replicas} replicas, got {count}: "
+            f"{count // replicas * replicas} is one."
+        )
 
 # %% ../nbs/13_scale.ipynb #1c16809a
 class ShardedModel(EnergyModel):
-    """An `EnergyModel` on the replicas of a strategy. Make it outside of `strategy.scope()`.
+    """An `EnergyModel` on the replicas of a strategy. Make it outside of
+    `strategy.scope()`.
 
-    build: a function that makes the energy; it is called within the scope, so that each device gets a copy of the weights.
-    recipe: whose batch_size and capacity are those of all replicas together. buffer_on: as `on` of ShardedBuffer.
+    build: a function that makes the energy; it is called within the scope, so that each
+    device gets a copy of the weights.
+    recipe: whose batch_size and capacity are those of all replicas together. buffer_on:
+    as `on` of ShardedBuffer.
     The rest as in `EnergyModel`.
     Raises ValueError as it does, and where batch or capacity cannot be dealt equally.
     """
 
-    @takes(build=Kind("a function that makes an energy", callable), recipe=RECIPE,
-           seed=SEED, shape=optional(SHAPE), strategy=instance(tf.distribute.Strategy), buffer_on=optional(DEVICE))
-    def __init__(self, build, recipe: Recipe = STABLE, seed: int = 0, shape: tuple | None = None, *, strategy,
-                 buffer_on: str | None = None):
+    @takes(
+        build=Kind("a function that makes an energy", callable),
+        recipe=RECIPE,
+        seed=SEED,
+        shape=optional(SHAPE),
+        strategy=instance(tf.distribute.Strategy),
+        buffer_on=optional(DEVICE),
+    )
+    def __init__(
+        self,
+        build,
+        recipe: Recipe = STABLE,
+        seed: int = 0,
+        shape: tuple | None = None,
+        *,
+        strategy,
+        buffer_on: str | None = None,
+    ):
         _check_parts("batch_size", recipe.batch_size, strategy.num_replicas_in_sync)
         with strategy.scope():
             energy = build()
-        buffer = ShardedBuffer(tuple(shape or energy.input_shape[1:]), recipe, strategy, integer_key(seed, 1), buffer_on)
+        buffer = ShardedBuffer(
+            tuple(shape or energy.input_shape[1:]),
+            recipe,
+            strategy,
+            integer_key(seed, 1),
+            buffer_on,
+        )
         with strategy.scope():
             super().__init__(energy, recipe, seed, shape, buffer)
         self.strategy = strategy
@@ -202,7 +327,10 @@ class ShardedModel(EnergyModel):
         "As in `EnergyModel`; an optimizer of yours is made within `strategy.scope()`."
         with self.strategy.scope():
             super().compile(optimizer, **kwargs)
-        limits = {name: getattr(self.optimizer, name) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
+        limits = {
+            name: getattr(self.optimizer, name)
+            for name in ("clipnorm", "global_clipnorm", "clipvalue")
+        }
         self.clips = {name: limit for name, limit in limits.items() if limit}
         for name, limit in self.clips.items():
             setattr(self.optimizer, name, limit / self.strategy.num_replicas_in_sync)
@@ -215,7 +343,9 @@ class ShardedModel(EnergyModel):
         context = tf.distribute.get_replica_context()
         if self.clips:
             grads = context.all_reduce("MEAN", grads)
-        super().update([grad / context.num_replicas_in_sync for grad in grads], weights)    # Keras adds them up
+        super().update(
+            [grad / context.num_replicas_in_sync for grad in grads], weights
+        )  # Keras adds them up
 
     def train_step(self, x):
         return _vectors(super().train_step(x))
@@ -224,31 +354,62 @@ class ShardedModel(EnergyModel):
         return _vectors(super().test_step(x))
 
     def fit(self, x, batch_size=None, validation_data=None, initial_epoch=0, **kwargs):
-        "As in `EnergyModel`. batch_size: of all replicas together. Of validation images a few may be left out, so that parts are equal."
+        """As in `EnergyModel`. batch_size: of all replicas together. Of validation
+        images a few may be left out, so that parts are equal.
+        """
         replicas = self.strategy.num_replicas_in_sync
         _check_parts("batch_size", batch_size or self.recipe.batch_size, replicas)
-        if validation_data is not None and not isinstance(validation_data, tf.data.Dataset):
+        if validation_data is not None and not isinstance(
+            validation_data, tf.data.Dataset
+        ):
             check_data(validation_data, self.shape, self.recipe.bounds)
             validation_data = _equal_batches(validation_data, replicas)
-        _agree(self.strategy, {"update": self.optimizer.iterations.numpy(), "epoch": initial_epoch, "data": _checksum(x)})
-        return super().fit(x, batch_size, validation_data=validation_data, initial_epoch=initial_epoch, **kwargs)
+        _agree(
+            self.strategy,
+            {
+                "update": self.optimizer.iterations.numpy(),
+                "epoch": initial_epoch,
+                "data": _checksum(x),
+            },
+        )
+        return super().fit(
+            x,
+            batch_size,
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
+            **kwargs,
+        )
 
     def sample(self, n: int, steps: int = 1000, seed: int = 0, **settings):
         "As in `EnergyModel`, the chains dealt to the replicas."
         x0 = uniform((n, *self.shape), integer_key(seed, 4), self.recipe.bounds).numpy()
-        return sample_sharded(self.strategy, self.averaged, x0, steps, seed=seed, **{**langevin_settings(self.recipe), **settings})
+        return sample_sharded(
+            self.strategy,
+            self.averaged,
+            x0,
+            steps,
+            seed=seed,
+            **{**langevin_settings(self.recipe), **settings},
+        )
 
 # %% ../nbs/13_scale.ipynb #f0179e4a
 def _vectors(report):
-    return {name: tf.reshape(value, [1]) for name, value in report.items()} if worker()[1] > 1 else report
+    return (
+        {name: tf.reshape(value, [1]) for name, value in report.items()}
+        if worker()[1] > 1
+        else report
+    )
 
 
 def _equal_batches(x, replicas, most=1000):
     rounds = -(-len(x) // most)
     size = len(x) // (rounds * replicas) * replicas
     if not size:
-        raise ValueError(f"Each of the {replicas} replicas needs a test image, got {len(x)}: give more, or use fewer devices.")
-    return tf.data.Dataset.from_tensor_slices(x[:size * rounds]).batch(size)
+        raise ValueError(
+            f"Each of the {replicas} replicas needs a test image, got {len(x)}: give "
+            "more, or use fewer devices."
+        )
+    return tf.data.Dataset.from_tensor_slices(x[: size * rounds]).batch(size)
 
 
 def _checksum(x):
@@ -259,81 +420,161 @@ def _agree(strategy, facts):
     "Raise ValueError, on every worker, unless all begin with the same numbers."
     if worker()[1] == 1:
         return
-    found = gathered(strategy, lambda number: tf.constant(list(facts.values()), tf.int64))
+    found = gathered(
+        strategy, lambda number: tf.constant(list(facts.values()), tf.int64)
+    )
     if len(wrong := found[(found != found[0]).any(axis=1)]):
-        told = lambda row: ", ".join(f"{name} {value}" for name, value in zip(facts, row))
-        raise ValueError(f"The workers begin differently ({told(found[0])} and {told(wrong[0])}): give all the same data, and an --out "
-                         "on a disc that all share.")
+        told = lambda row: ", ".join(
+            f"{name} {value}" for name, value in zip(facts, row)
+        )
+        raise ValueError(
+            f"The workers begin differently ({told(found[0])} and {told(wrong[0])}): "
+            "give all the same data, and an --out "
+            "on a disc that all share."
+        )
 
 # %% ../nbs/13_scale.ipynb #f6f74460
 @functools.lru_cache(maxsize=32)
 def _walker(strategy, energy):
     def walk(x, key, steps, kernel):
-        if x.shape[0]:                                                              # a replica may be left without work
+        if x.shape[0]:  # a replica may be left without work
             x, _ = chain(energy, x, key, 0, steps, **kernel)
         return _join(x)
+
     return tf.function(lambda *args: strategy.run(walk, args), autograph=False)
 
 # %% ../nbs/13_scale.ipynb #059e01bf
 @takes(**WALK, strategy=instance(tf.distribute.Strategy))
-def sharded_portions(strategy, energy, x0, steps: int = 1000, *, done: int = 0, step_size: float = 15.0, noise_scale: float = 0.06,
-                     grad_clip: float | None = 0.03, bounds: tuple | None = (-1.0, 1.0), settle: float | None = 150, seed: int = 0,
-                     batch_size: int = 512):
-    """What `sample_sharded` returns, as arrays (batch_size or fewer, ...): as many at a time as there are replicas.
+def sharded_portions(
+    strategy,
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    done: int = 0,
+    step_size: float = 15.0,
+    noise_scale: float = 0.06,
+    grad_clip: float | None = 0.03,
+    bounds: tuple | None = (-1.0, 1.0),
+    settle: float | None = 150,
+    seed: int = 0,
+    batch_size: int = 512,
+):
+    """What `sample_sharded` returns, as arrays (batch_size or fewer, ...): as many at a
+    time as there are replicas.
 
     done: so many are left out, because an earlier run has finished them.
     """
-    kernel = {"step_size": step_size, "noise_scale": noise_scale, "grad_clip": grad_clip, "bounds": bounds, "settle": settle}
+    kernel = {
+        "step_size": step_size,
+        "noise_scale": noise_scale,
+        "grad_clip": grad_clip,
+        "bounds": bounds,
+        "settle": settle,
+    }
     x0, kernel = _tensors(x0, kernel)
     x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
     size = min(batch_size, -(-len(x0) // replicas))
     for first in range(done, -(-len(x0) // size), replicas):
         number = lambda context: first + context.replica_id_in_sync_group
-        x = strategy.experimental_distribute_values_from_function(lambda c: tf.constant(x0[number(c) * size:(number(c) + 1) * size]))
-        key = strategy.experimental_distribute_values_from_function(lambda c: integer_key(seed, int(number(c))))
-        found = _first(strategy, _walker(strategy, energy)(x, key, tf.constant(steps), kernel))
-        yield from (found[i:i + size] for i in range(0, len(found), size))
+        x = strategy.experimental_distribute_values_from_function(
+            lambda c: tf.constant(x0[number(c) * size : (number(c) + 1) * size])
+        )
+        key = strategy.experimental_distribute_values_from_function(
+            lambda c: integer_key(seed, int(number(c)))
+        )
+        found = _first(
+            strategy, _walker(strategy, energy)(x, key, tf.constant(steps), kernel)
+        )
+        yield from (found[i : i + size] for i in range(0, len(found), size))
 
 # %% ../nbs/13_scale.ipynb #8d952045
-def sample_sharded(strategy, energy, x0, steps: int = 1000, *, seed: int = 0, batch_size: int = 512, **kernel) -> np.ndarray:
-    """`langevin.sample` on all replicas of a strategy: the same samples as with that batch size on one device.
+def sample_sharded(
+    strategy,
+    energy,
+    x0,
+    steps: int = 1000,
+    *,
+    seed: int = 0,
+    batch_size: int = 512,
+    **kernel,
+) -> np.ndarray:
+    """`langevin.sample` on all replicas of a strategy: the same samples as with that
+    batch size on one device.
 
-    energy: made within `strategy.scope()`, or its weights travel to the other devices. x0: array (n, ...). batch_size: chains at a
-    time on a replica; smaller where n is less than a batch for each. kernel: step_size and the like; all of it, also what it raises,
+    energy: made within `strategy.scope()`, or its weights travel to the other devices.
+    x0: array (n, ...). batch_size: chains at a
+    time on a replica; smaller where n is less than a batch for each. kernel: step_size
+    and the like; all of it, also what it raises,
     as in `langevin.sample`.
     """
-    return np.concatenate(list(sharded_portions(strategy, energy, x0, steps, seed=seed, batch_size=batch_size, **kernel)))
+    return np.concatenate(
+        list(
+            sharded_portions(
+                strategy, energy, x0, steps, seed=seed, batch_size=batch_size, **kernel
+            )
+        )
+    )
 
 # %% ../nbs/13_scale.ipynb #a6c3cc9b
 class WorkerLost(Exception):
     "Another worker stopped, so this one had to."
 
 
-LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.DeadlineExceededError,
-        tf.errors.CancelledError)
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.InternalError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.CancelledError,
+)
 
 
 @contextmanager
 def other_workers():
-    "Within it, the error by which TensorFlow reports a lost worker becomes WorkerLost, with what to do."
+    """Within it, the error by which TensorFlow reports a lost worker becomes
+    WorkerLost, with what to do.
+    """
     try:
         yield
     except LOST as error:
         if worker()[1] == 1:
             raise
-        raise WorkerLost(f"worker {worker()[0]} has lost another worker and stops: start all workers again with --resume, and they go on "
-                         "from the last checkpoint.") from error
+        raise WorkerLost(
+            f"worker {worker()[0]} has lost another worker and stops: start all "
+            "workers again with --resume, and they go on "
+            "from the last checkpoint."
+        ) from error
 
 # %% ../nbs/13_scale.ipynb #dd5155e1
 @takes(model=instance(EnergyModel), folder=PATH, resume=FLAG)
-def train_on(model: EnergyModel, x_train, x_test, folder, *, resume: bool = False, verbose: int = 1, **settings) -> list:
-    """`training.train` on one worker or many: only the chief writes to folder; to resume, all must be able to read it.
+def train_on(
+    model: EnergyModel,
+    x_train,
+    x_test,
+    folder,
+    *,
+    resume: bool = False,
+    verbose: int = 1,
+    **settings,
+) -> list:
+    """`training.train` on one worker or many: only the chief writes to folder; to
+    resume, all must be able to read it.
 
-    Raises WorkerLost where another worker stopped, ValueError where workers begin with different data or checkpoints.
+    Raises WorkerLost where another worker stopped, ValueError where workers begin with
+    different data or checkpoints.
     """
     with other_workers(), tempfile.TemporaryDirectory() as own:
         if worker()[0] == 0:
-            return train(model, x_train, x_test, folder, resume=resume, verbose=verbose, **settings)
+            return train(
+                model,
+                x_train,
+                x_test,
+                folder,
+                resume=resume,
+                verbose=verbose,
+                **settings,
+            )
         if resume and (Path(folder) / "checkpoints").is_dir():
             copytree(Path(folder) / "checkpoints", Path(own) / "checkpoints")
         return train(model, x_train, x_test, own, resume=resume, verbose=0, **settings)

@@ -15,10 +15,13 @@ from .checks import number, takes, tensor
 @keras.saving.register_keras_serializable(package="ebm_nb")
 @takes(x=tensor("(...)"), beta=number(least=0))
 def swish(x, beta=1.0):
-    """Activation x * sigmoid(beta * x): smooth, near 0 on the left and near x on the right.
+    """Activation x * sigmoid(beta * x): smooth, near 0 on the left and near x on the
+    right.
 
-    x: floats of any shape, array or tensor. beta: at least 0; 0 gives x / 2, large values come close to ReLU.
-    Returns a tensor like x. Raises ValueError for integers or another beta. Source: Ramachandran and others (2017), section 4.
+    x: floats of any shape, array or tensor. beta: at least 0; 0 gives x / 2, large
+    values come close to ReLU.
+    Returns a tensor like x. Raises ValueError for integers or another beta. Source:
+    Ramachandran and others (2017), section 4.
     """
     x = tf.convert_to_tensor(x)
     return x * tf.sigmoid(x if beta == 1 else beta * x)
@@ -28,7 +31,8 @@ def swish(x, beta=1.0):
 def swish_derivative(x, beta=1.0):
     """Slope of swish, sigmoid(beta x) * (1 + beta x * (1 - sigmoid(beta x))).
 
-    Arguments and errors as for `swish`. Returns a tensor like x, between -0.0999 and 1.0999 for beta above 0.
+    Arguments and errors as for `swish`. Returns a tensor like x, between -0.0999 and
+    1.0999 for beta above 0.
     """
     x = tf.convert_to_tensor(x)
     gate = tf.sigmoid(beta * x)

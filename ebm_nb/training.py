@@ -28,7 +28,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import FLAG, FUNCTION, PATH, SEED, Kind, choice, instance, number, optional, several, takes, whole
+from ebm_nb.checks import (
+    FLAG,
+    FUNCTION,
+    PATH,
+    SEED,
+    Kind,
+    choice,
+    instance,
+    number,
+    optional,
+    several,
+    takes,
+    whole,
+)
 from .contrastive_divergence import EnergyModel, averaged_weights
 from .energy import save_energy
 from .langevin import energy_and_grad
@@ -36,7 +49,8 @@ from .plot import film, image_grid, save, training_curves
 
 # %% ../nbs/07_training.ipynb #afabd774
 class SampleGrid(keras.callbacks.Callback):
-    """After every epoch, a grid of samples from the same noise, folder/epoch-001.png and so on, and all of them as folder/film.gif.
+    """After every epoch, a grid of samples from the same noise, folder/epoch-001.png
+    and so on, and all of them as folder/film.gif.
 
     n: how many images. steps: Langevin steps from uniform noise. seed: of the noise.
     """
@@ -59,56 +73,124 @@ COMPILED = instance(keras.Model, name="a compiled Keras model")
 @takes(model=COMPILED)
 def nonfinite(model) -> int:
     "How many numbers of a model's state (weights, averages, buffer) are not finite."
-    state = [variable.value for variable in model.variables if variable.dtype.startswith("float")]
+    state = [
+        variable.value
+        for variable in model.variables
+        if variable.dtype.startswith("float")
+    ]
     return int(sum(tf.math.count_nonzero(~tf.math.is_finite(value)) for value in state))
 
 # %% ../nbs/07_training.ipynb #49487aa6
 @takes(model=instance(EnergyModel), n=whole())
 def vital_signs(model: EnergyModel, n: int = 64) -> dict:
-    """What to feel the pulse of, on n chains of the buffer and as much fresh noise; plain numbers.
+    """What to feel the pulse of, on n chains of the buffer and as much fresh noise;
+    plain numbers.
 
-    size: largest |energy|. gap: mean energy of noise minus that of chains. grad_norm: of dE/dx, a chain's mean.
-    clipped, saturated: shares of gradient entries beyond the clip, of pixels at the bounds. nonfinite: values of the model's state.
-    distinct: share of chains that differ. frozen: share that a step moves, noise apart, by next to nothing. spread: of a pixel over chains.
+    size: largest |energy|. gap: mean energy of noise minus that of chains. grad_norm:
+    of dE/dx, a chain's mean.
+    clipped, saturated: shares of gradient entries beyond the clip, of pixels at the
+    bounds. nonfinite: values of the model's state.
+    distinct: share of chains that differ. frozen: share that a step moves, noise apart,
+    by next to nothing. spread: of a pixel over chains.
     """
     recipe, buffer = model.recipe, model.buffer
     (low, high), clip = recipe.bounds, recipe.grad_clip or np.inf
-    x = buffer.peek(n)                     # any n will do: slots are drawn at random
+    x = buffer.peek(n)  # any n will do: slots are drawn at random
     noise = np.random.default_rng(0).uniform(low, high, x.shape).astype("float32")
     energies, grad = (value.numpy() for value in energy_and_grad(model.energy, x))
-    noise_energies, x, entries = model.energy(noise).numpy(), x.numpy(), np.abs(grad.reshape(len(grad), -1))
-    drift = recipe.step_size * np.sqrt(np.mean(np.minimum(entries, clip)**2, axis=1))
-    return {"size": float(np.abs([energies, noise_energies]).max()), "gap": float(noise_energies.mean() - energies.mean()),
-            "grad_norm": float(np.linalg.norm(entries, axis=1).mean()), "clipped": float((entries > clip).mean()),
-            "saturated": float(((x <= low) | (x >= high)).mean()), "distinct": len(np.unique(x, axis=0)) / len(x),
-            "frozen": float((drift < max(1e-3 * recipe.noise_scale, 1e-6 * (high - low))).mean()),
-            "spread": float(x.std(0).mean()), "nonfinite": nonfinite(model)}
+    noise_energies, x, entries = (
+        model.energy(noise).numpy(),
+        x.numpy(),
+        np.abs(grad.reshape(len(grad), -1)),
+    )
+    drift = recipe.step_size * np.sqrt(np.mean(np.minimum(entries, clip) ** 2, axis=1))
+    return {
+        "size": float(np.abs([energies, noise_energies]).max()),
+        "gap": float(noise_energies.mean() - energies.mean()),
+        "grad_norm": float(np.linalg.norm(entries, axis=1).mean()),
+        "clipped": float((entries > clip).mean()),
+        "saturated": float(((x <= low) | (x >= high)).mean()),
+        "distinct": len(np.unique(x, axis=0)) / len(x),
+        "frozen": float(
+            (drift < max(1e-3 * recipe.noise_scale, 1e-6 * (high - low))).mean()
+        ),
+        "spread": float(x.std(0).mean()),
+        "nonfinite": nonfinite(model),
+    }
 
 # %% ../nbs/07_training.ipynb #5d321b94
-SIGNS = ("size", "gap", "grad_norm", "clipped", "saturated", "distinct", "frozen", "spread", "nonfinite")
+SIGNS = (
+    "size",
+    "gap",
+    "grad_norm",
+    "clipped",
+    "saturated",
+    "distinct",
+    "frozen",
+    "spread",
+    "nonfinite",
+)
 
 
-@takes(signs=Kind("the signs that vital_signs returns", lambda signs: all(isinstance(signs[name], Real) for name in SIGNS)),
-       real=instance(Real, name="a number"), fake=instance(Real, name="a number"), reg=instance(Real, name="a number"), young=FLAG,
-       peak=optional(Kind("a dict of names to numbers", lambda peak: all(isinstance(value, (Real, np.bool_)) for value in peak.values()))))
-def diagnose(signs: dict, real: float, fake: float, reg: float = 0.0, young: bool = False, peak: dict | None = None):
+@takes(
+    signs=Kind(
+        "the signs that vital_signs returns",
+        lambda signs: all(isinstance(signs[name], Real) for name in SIGNS),
+    ),
+    real=instance(Real, name="a number"),
+    fake=instance(Real, name="a number"),
+    reg=instance(Real, name="a number"),
+    young=FLAG,
+    peak=optional(
+        Kind(
+            "a dict of names to numbers",
+            lambda peak: all(
+                isinstance(value, (Real, np.bool_)) for value in peak.values()
+            ),
+        )
+    ),
+)
+def diagnose(
+    signs: dict,
+    real: float,
+    fake: float,
+    reg: float = 0.0,
+    young: bool = False,
+    peak: dict | None = None,
+):
     """What is wrong, in words, or None.
 
-    signs: of `vital_signs`. real, fake, reg: mean energies of data and samples and the regulariser, of late.
-    peak: the largest signs so far while healthy, and as "followed" whether the samples have ever come close to the data.
-    young: a training that has just begun need not separate noise from chains, nor samples follow the data.
+    signs: of `vital_signs`. real, fake, reg: mean energies of data and samples and the
+    regulariser, of late.
+    peak: the largest signs so far while healthy, and as "followed" whether the samples
+    have ever come close to the data.
+    young: a training that has just begun need not separate noise from chains, nor
+    samples follow the data.
     """
-    peak, lag = {"size": 0.0, "gap": 0.0, "spread": 0.0, "followed": 0.0, **(peak or {})}, fake - real
+    peak, lag = (
+        {"size": 0.0, "gap": 0.0, "spread": 0.0, "followed": 0.0, **(peak or {})},
+        fake - real,
+    )
     wrong = {
-        f"{signs['nonfinite']} values or an energy are not finite": signs["nonfinite"] or not np.isfinite([lag, *signs.values()]).all(),
-        f"energies reach {signs['size']:.3g}, {max(peak['size'], 10):.3g} is healthy": signs["size"] > 10 * max(peak["size"], 10),
+        f"{signs['nonfinite']} values or an energy are not finite": signs["nonfinite"]
+        or not np.isfinite([lag, *signs.values()]).all(),
+        f"energies reach {signs['size']:.3g}, "
+        f"{max(peak['size'], 10):.3g} is healthy": signs["size"]
+        > 10 * max(peak["size"], 10),
         f"only {signs['distinct']:.0%} of the chains differ": signs["distinct"] < 0.5,
-        f"{signs['frozen']:.0%} of the chains are frozen, their gradient is next to zero": signs["frozen"] > 0.5,
-        f"{signs['clipped']:.0%} of the gradient's entries are clipped": not young and signs["clipped"] > 0.9,
-        f"chains are nearly the same, their spread is {signs['spread']:.2g}": not young and signs["spread"] < 0.2 * peak["spread"],
-        f"noise lies {signs['gap']:.3g} above the chains, after {peak['gap']:.3g}": not young and signs["gap"] <= 0.5 * peak["gap"],
-        f"the regulariser is {reg:.3g}, noise only {signs['gap']:.3g} above the chains": not young and reg > 10 * signs["gap"],
-        f"samples stay {lag:.3g} above the data, noise only {signs['gap']:.3g} above them": peak["followed"] and lag > 0.2 * signs["gap"],
+        f"{signs['frozen']:.0%} of the chains are frozen, their gradient is next to "
+        "zero": signs["frozen"] > 0.5,
+        f"{signs['clipped']:.0%} of the gradient's entries are clipped": not young
+        and signs["clipped"] > 0.9,
+        f"chains are nearly the same, their spread is {signs['spread']:.2g}": not young
+        and signs["spread"] < 0.2 * peak["spread"],
+        f"noise lies {signs['gap']:.3g} above the chains, "
+        f"after {peak['gap']:.3g}": not young and signs["gap"] <= 0.5 * peak["gap"],
+        f"the regulariser is {reg:.3g}, "
+        f"noise only {signs['gap']:.3g} above the chains": not young
+        and reg > 10 * signs["gap"],
+        f"samples stay {lag:.3g} above the data, noise only {signs['gap']:.3g} above "
+        "them": peak["followed"] and lag > 0.2 * signs["gap"],
     }
     return next((words for words, true in wrong.items() if true), None)
 
@@ -127,23 +209,38 @@ def snapshot(model) -> list:
 
 @takes(model=COMPILED, values=instance(list))
 def restore(model, values: list):
-    "Bring a compiled model back to a `snapshot`. Raises ValueError for that of another model."
-    if [np.shape(value) for value in values] != [tuple(variable.shape) for variable in changing(model)]:
-        raise ValueError("values must be a snapshot of this very model, with arrays of the same shapes.")
+    """Bring a compiled model back to a `snapshot`. Raises ValueError for that of
+    another model.
+    """
+    if [np.shape(value) for value in values] != [
+        tuple(variable.shape) for variable in changing(model)
+    ]:
+        raise ValueError(
+            "values must be a snapshot of this very model, with arrays of the same "
+            "shapes."
+        )
     for variable, value in zip(changing(model), values):
         variable.assign(value)
 
 
 @takes(model=instance(EnergyModel), scale=number(above=0))
 def slow_down(model: EnergyModel, scale: float):
-    "Train on with `scale` of the learning rate; a schedule that is not the recipe's stays."
-    if isinstance(model.optimizer.learning_rate, keras.Variable):                   # a plain number, given to compile
-        model.optimizer.learning_rate.assign(model.optimizer.learning_rate * scale / model.rate_scale)
+    """Train on with `scale` of the learning rate; a schedule that is not the recipe's
+    stays.
+    """
+    if isinstance(
+        model.optimizer.learning_rate, keras.Variable
+    ):  # a plain number, given to compile
+        model.optimizer.learning_rate.assign(
+            model.optimizer.learning_rate * scale / model.rate_scale
+        )
     model.rate_scale.assign(scale)
 
 # %% ../nbs/07_training.ipynb #8d2db6e8
 class Recent:
-    "Means of a model's energies of data and samples and of its regulariser since the last call."
+    """Means of a model's energies of data and samples and of its regulariser since the
+    last call.
+    """
 
     @takes(model=instance(EnergyModel))
     def __init__(self, model):
@@ -151,37 +248,61 @@ class Recent:
         self.forget()
 
     def forget(self):
-        self.sums = np.array([(float(mean.total.numpy()), float(mean.count.numpy())) for mean in self.means])
+        self.sums = np.array(
+            [
+                (float(mean.total.numpy()), float(mean.count.numpy()))
+                for mean in self.means
+            ]
+        )
 
     def __call__(self):
         last = self.sums
         self.forget()
-        since = self.sums - last if self.sums[0, 1] > last[0, 1] else self.sums             # an epoch begins at zero
+        since = (
+            self.sums - last if self.sums[0, 1] > last[0, 1] else self.sums
+        )  # an epoch begins at zero
         return since[:, 0] / since[:, 1]
 
 # %% ../nbs/07_training.ipynb #a5035826
 class HealthMonitor(keras.callbacks.Callback):
-    """Goes back to the last healthy state when a training goes wrong, and on with half the learning rate.
+    """Goes back to the last healthy state when a training goes wrong, and on with half
+    the learning rate.
 
-    every: batches between two looks; the last batch of an epoch is looked at, too. failures: after so many it stops, with the best weights.
-    warm_up: updates for which a training counts as young, see `diagnose`. `said` holds a sentence for each failure.
-    It must be the first of the callbacks: its signs join the logs of the others. A learning-rate schedule of yours stays as it is.
+    every: batches between two looks; the last batch of an epoch is looked at, too.
+    failures: after so many it stops, with the best weights.
+    warm_up: updates for which a training counts as young, see `diagnose`. `said` holds
+    a sentence for each failure.
+    It must be the first of the callbacks: its signs join the logs of the others. A
+    learning-rate schedule of yours stays as it is.
     """
 
     @takes(every=whole(), failures=whole(), warm_up=whole(0))
     def __init__(self, every: int = 100, failures: int = 3, warm_up: int = 500):
         super().__init__()
-        self.every, self.failures, self.warm_up, self.said, self.peak = every, failures, warm_up, [], {}
-        self.offset = 0                    # batches of the first epoch that an earlier process has done
+        self.every, self.failures, self.warm_up, self.said, self.peak = (
+            every,
+            failures,
+            warm_up,
+            [],
+            {},
+        )
+        self.offset = 0  # batches of the first epoch that an earlier process has done
 
     def on_train_begin(self, logs=None):
-        self.recent, self.healthy, self.best, self.lowest = Recent(self.model), [], None, np.inf
+        self.recent, self.healthy, self.best, self.lowest = (
+            Recent(self.model),
+            [],
+            None,
+            np.inf,
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         self.healthy = [*self.healthy[-2:], snapshot(self.model)]
 
     def on_train_batch_end(self, batch, logs=None):
-        if (self.offset + batch + 1) % self.every == 0 or batch + 1 == self.params["steps"]:
+        if (self.offset + batch + 1) % self.every == 0 or batch + 1 == self.params[
+            "steps"
+        ]:
             self.look()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -191,7 +312,10 @@ class HealthMonitor(keras.callbacks.Callback):
             self.best, self.lowest = snapshot(self.model), logs["val_cdiv"]
 
     def look(self):
-        young, signs = int(self.model.optimizer.iterations.numpy()) < self.warm_up, vital_signs(self.model)
+        young, signs = (
+            int(self.model.optimizer.iterations.numpy()) < self.warm_up,
+            vital_signs(self.model),
+        )
         real, fake, reg = self.recent()
         trouble = diagnose(signs, real, fake, reg, young, self.peak)
         if trouble is not None:
@@ -202,15 +326,26 @@ class HealthMonitor(keras.callbacks.Callback):
             self.peak[name] = max(signs[name], self.peak.get(name, 0.0))
 
     def go_back(self, trouble):
-        iterations, scale = self.model.optimizer.iterations, float(self.model.rate_scale.numpy()) / 2
+        iterations, scale = (
+            self.model.optimizer.iterations,
+            float(self.model.rate_scale.numpy()) / 2,
+        )
         seen, last = int(iterations.numpy()), len(self.said) + 1 >= self.failures
         restore(self.model, self.best if last and self.best else self.healthy[-1])
-        self.healthy = self.healthy[:-1] or self.healthy                            # if it fails again at once, further back
+        self.healthy = (
+            self.healthy[:-1] or self.healthy
+        )  # if it fails again at once, further back
         slow_down(self.model, scale)
         self.recent.forget()
         self.model.stop_training = last
-        self.said.append(f"Update {seen}: {trouble}. Back to update {int(iterations.numpy())}, "
-                         + ("and stopped with the best weights." if last else f"on with {scale:g} of the learning rate."))
+        self.said.append(
+            f"Update {seen}: {trouble}. Back to update {int(iterations.numpy())}, "
+            + (
+                "and stopped with the best weights."
+                if last
+                else f"on with {scale:g} of the learning rate."
+            )
+        )
         print("\n" + self.said[-1])
 
 # %% ../nbs/07_training.ipynb #bd308a49
@@ -231,38 +366,57 @@ def _beside(path: Path):
 class Progress(NamedTuple):
     "How far a training is."
 
-    epoch: int = 0          # finished epochs
-    step: int = 0           # batches done of the next one
-    seen: int = 0           # batches taken from the data in all
-    seconds: float = 0.0    # spent in the epoch under way
-    history: list = []      # one dict an epoch
-    means: list = []        # what the metrics hold in the epoch under way
+    epoch: int = 0  # finished epochs
+    step: int = 0  # batches done of the next one
+    seen: int = 0  # batches taken from the data in all
+    seconds: float = 0.0  # spent in the epoch under way
+    history: list = []  # one dict an epoch
+    means: list = []  # what the metrics hold in the epoch under way
 
 
 def _variables(model) -> list:
     "All that a training changes besides the buffer, in a fixed order."
     buffer = {id(variable) for variable in model.buffer.variables}
-    return [variable for variable in model.variables + model.optimizer.variables if id(variable) not in buffer]
+    return [
+        variable
+        for variable in model.variables + model.optimizer.variables
+        if id(variable) not in buffer
+    ]
 
 # %% ../nbs/07_training.ipynb #265ba4c5
 def _arrays(model) -> list:
     "And with the buffer, which may be spread over devices and knows how to be saved."
     chains = {}
     model.buffer.save_own_variables(chains)
-    return [np.asarray(value) for value in (*(variable.numpy() for variable in _variables(model)), *chains.values())]
+    return [
+        np.asarray(value)
+        for value in (
+            *(variable.numpy() for variable in _variables(model)),
+            *chains.values(),
+        )
+    ]
 
 # %% ../nbs/07_training.ipynb #12d91823
-@takes(model=instance(EnergyModel), folder=PATH, progress=instance(Progress), keep=whole())
+@takes(
+    model=instance(EnergyModel), folder=PATH, progress=instance(Progress), keep=whole()
+)
 def save_checkpoint(model: EnergyModel, folder, progress: Progress, keep: int = 2):
-    """Write all that a compiled model needs to go on from progress into a folder that exists; it keeps the newest `keep` checkpoints.
+    """Write all that a compiled model needs to go on from progress into a folder that
+    exists; it keeps the newest `keep` checkpoints.
 
     Raises OSError where it can't be written; the checkpoints that are there stay.
     """
     arrays = _arrays(model)
-    state = {"progress": progress._asdict(), "arrays": [[array.dtype.str, list(array.shape)] for array in arrays]}
+    state = {
+        "progress": progress._asdict(),
+        "arrays": [[array.dtype.str, list(array.shape)] for array in arrays],
+    }
     digest = hashlib.sha256()
     with _beside(Path(folder) / f"batch-{progress.seen:08d}.ckpt") as file:
-        for part in (json.dumps(state).encode() + b"\n", *(array.tobytes() for array in arrays)):
+        for part in (
+            json.dumps(state).encode() + b"\n",
+            *(array.tobytes() for array in arrays),
+        ):
             digest.update(part)
             file.write(part)
         file.write(digest.digest())
@@ -271,7 +425,9 @@ def save_checkpoint(model: EnergyModel, folder, progress: Progress, keep: int = 
 
 # %% ../nbs/07_training.ipynb #8bbad905
 def _read(model, path: Path) -> Progress:
-    "Bring the model to a checkpoint, all of it or nothing; ValueError where it is damaged or of another model."
+    """Bring the model to a checkpoint, all of it or nothing; ValueError where it is
+    damaged or of another model.
+    """
     variables, values = _variables(model), _arrays(model)
     size = sum(value.nbytes for value in values) + hashlib.sha256().digest_size
     if not 0 < path.stat().st_size - size < 2**26:
@@ -284,19 +440,23 @@ def _read(model, path: Path) -> Progress:
     if state["arrays"] != [[value.dtype.str, list(value.shape)] for value in values]:
         raise ValueError("it is of another model or optimizer")
     for i, value in enumerate(values):
-        new, body = body[:value.nbytes], body[value.nbytes:]
+        new, body = body[: value.nbytes], body[value.nbytes :]
         values[i] = np.frombuffer(new, value.dtype).reshape(value.shape)
     for variable, value in zip(variables, values):
         variable.assign(value)
-    model.buffer.load_own_variables({str(i): value for i, value in enumerate(values[len(variables):])})
+    model.buffer.load_own_variables(
+        {str(i): value for i, value in enumerate(values[len(variables) :])}
+    )
     return Progress(**state["progress"])
 
 # %% ../nbs/07_training.ipynb #987585bd
 @takes(model=instance(EnergyModel), folder=PATH)
 def load_checkpoint(model: EnergyModel, folder) -> Progress:
-    """Bring a compiled model to the newest sound checkpoint in folder; returns where that is, the start if there is none.
+    """Bring a compiled model to the newest sound checkpoint in folder; returns where
+    that is, the start if there is none.
 
-    Warns about a damaged one and takes the one before it. Raises ValueError where none of those in the folder will do.
+    Warns about a damaged one and takes the one before it. Raises ValueError where none
+    of those in the folder will do.
     """
     found = sorted(Path(folder).glob("batch-*.ckpt"), reverse=True)
     for path in found:
@@ -306,13 +466,18 @@ def load_checkpoint(model: EnergyModel, folder) -> Progress:
             reason = f"{path.name} can't be used: {error}"
             warnings.warn(f"The checkpoint {reason}; looking for the one before it.")
     if found or any(path.suffix != ".tmp" for path in Path(folder).glob("*")):
-        raise ValueError(f"No checkpoint in {folder} will do ({reason if found else 'none is of this version'}): "
-                         "choose another folder, or begin anew.")
+        raise ValueError(
+            f"No checkpoint in {folder} will do "
+            f"({reason if found else 'none is of this version'}): "
+            "choose another folder, or begin anew."
+        )
     return Progress()
 
 # %% ../nbs/07_training.ipynb #557a4c04
 class Position(keras.callbacks.Callback):
-    "Knows how far a training is, in `at`, and completes an epoch that an earlier process began. begin: what `load_checkpoint` returned."
+    """Knows how far a training is, in `at`, and completes an epoch that an earlier
+    process began. begin: what `load_checkpoint` returned.
+    """
 
     @takes(begin=instance(Progress))
     def __init__(self, begin: Progress = Progress()):
@@ -320,23 +485,42 @@ class Position(keras.callbacks.Callback):
         self.at, self.cut = begin, False
 
     def metrics(self):
-        "Their variables; none on several devices, where a resumed epoch reports the batches since."
+        """Their variables; none on several devices, where a resumed epoch reports the
+        batches since.
+        """
         spread = hasattr(self.model, "strategy")
-        return [variable for metric in self.model.metrics for variable in metric.variables if not spread]
+        return [
+            variable
+            for metric in self.model.metrics
+            for variable in metric.variables
+            if not spread
+        ]
 
     def on_epoch_begin(self, epoch, logs=None):
         self.first, self.clock = self.at, time.perf_counter() - self.at.seconds
-        for variable, value in zip(self.metrics(), self.first.means):     # Keras has reset those of an epoch that was begun before
+        for variable, value in zip(
+            self.metrics(), self.first.means
+        ):  # Keras has reset those of an epoch that was begun before
             variable.assign(value)
 
     def on_train_batch_end(self, batch, logs=None):
         done, steps = batch + 1, self.params["steps"] or float("inf")
-        self.at = self.at._replace(step=self.first.step + done, seen=self.first.seen + done, seconds=time.perf_counter() - self.clock)
-        if self.first.step and self.at.step >= steps:   # Keras would go on for as many batches as in a whole epoch
+        self.at = self.at._replace(
+            step=self.first.step + done,
+            seen=self.first.seen + done,
+            seconds=time.perf_counter() - self.clock,
+        )
+        if (
+            self.first.step and self.at.step >= steps
+        ):  # Keras would go on for as many batches as in a whole epoch
             self.cut, self.model.stop_training = not self.model.stop_training, True
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, "seconds": round(self.at.seconds, 1), **{name: float(value) for name, value in logs.items()}}
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(self.at.seconds, 1),
+            **{name: float(value) for name, value in logs.items()},
+        }
         self.at = Progress(epoch + 1, 0, self.at.seen, 0.0, [*self.at.history, row])
         if self.cut:
             self.cut = self.model.stop_training = False
@@ -347,21 +531,28 @@ class Stopped(Exception):
 
 # %% ../nbs/07_training.ipynb #0c50a425
 class Checkpoints(Position):
-    """Checkpoints at the end of every epoch and inside it, so that a kill loses little and repeats nothing.
+    """Checkpoints at the end of every epoch and inside it, so that a kill loses little
+    and repeats nothing.
 
-    folder: exists. every: batches between two of them; a multiple of the monitor's keeps even its interventions the same after a kill.
-    stop: a function, asked after each batch, true when it is time to end. It must be the last of the callbacks.
+    folder: exists. every: batches between two of them; a multiple of the monitor's
+    keeps even its interventions the same after a kill.
+    stop: a function, asked after each batch, true when it is time to end. It must be
+    the last of the callbacks.
     Raises Stopped when asked to stop, OSError where a checkpoint can't be written.
     """
 
     @takes(folder=PATH, begin=instance(Progress), every=whole(), stop=FUNCTION)
-    def __init__(self, folder, begin: Progress = Progress(), every: int = 200, stop=lambda: False):
+    def __init__(
+        self, folder, begin: Progress = Progress(), every: int = 200, stop=lambda: False
+    ):
         super().__init__(begin)
         self.folder, self.every, self.stop = Path(folder), every, stop
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(batch)
-        if self.at.step != self.params["steps"] and (self.at.step % self.every == 0 or self.stop()):
+        if self.at.step != self.params["steps"] and (
+            self.at.step % self.every == 0 or self.stop()
+        ):
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -373,7 +564,11 @@ class Checkpoints(Position):
         "What else to write before the checkpoint says that the epoch is done."
 
     def save(self):
-        means = [float(variable.numpy()) for variable in self.metrics()] if self.at.step else []
+        means = (
+            [float(variable.numpy()) for variable in self.metrics()]
+            if self.at.step
+            else []
+        )
         save_checkpoint(self.model, self.folder, self.at._replace(means=means))
         if self.stop():
             raise Stopped(f"stopped after batch {self.at.seen}, and saved.")
@@ -385,18 +580,25 @@ LOCK = ".lock"
 @takes(folder=PATH)
 @contextmanager
 def locked(folder):
-    "Hold a folder that exists for one training. Raises ValueError where another process, or another `locked`, holds it."
+    """Hold a folder that exists for one training. Raises ValueError where another
+    process, or another `locked`, holds it.
+    """
     with open(Path(folder) / LOCK, "ab") as file:
         try:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ValueError(f"Another training is at work in {folder}: wait for its end, or choose another folder.") from error
+            raise ValueError(
+                f"Another training is at work in {folder}: wait for its end, or "
+                "choose another folder."
+            ) from error
         yield
 
 # %% ../nbs/07_training.ipynb #8d4d822c
 class Keeper(Checkpoints):
-    "Checkpoints under folder/checkpoints and, after every epoch, the averaged weights, history.csv and training.png in folder."
+    """Checkpoints under folder/checkpoints and, after every epoch, the averaged
+    weights, history.csv and training.png in folder.
+    """
 
     @takes(folder=PATH, config=instance(dict))
     def __init__(self, folder, config: dict, **checkpoints):
@@ -411,43 +613,95 @@ class Keeper(Checkpoints):
         lines = [names, *([f"{row[name]:.6g}" for name in names] for row in history)]
         with _beside(folder / "history.csv") as file:
             file.write("".join(",".join(line) + "\n" for line in lines).encode())
-        save(training_curves({name: [row[name] for row in history] for name in names}), folder / "training.png")
+        save(
+            training_curves({name: [row[name] for row in history] for name in names}),
+            folder / "training.png",
+        )
 
 # %% ../nbs/07_training.ipynb #f6a84651
-@takes(model=instance(EnergyModel), folder=PATH, epochs=whole(), steps_per_epoch=optional(whole()), resume=FLAG,
-       config=optional(instance(dict)), callbacks=several(instance(keras.callbacks.Callback), 0), every=whole(), stop=FUNCTION, lock=FLAG,
-       verbose=choice(0, 1, 2))
-def train(model: EnergyModel, x_train, x_test, folder, *, epochs: int = 10, steps_per_epoch: int | None = None, resume: bool = False,
-          config: dict | None = None, callbacks: tuple = (), every: int = 200, stop=lambda: False, lock: bool = True,
-          verbose: int = 1) -> list:
-    """Fit a compiled model and leave everything in folder; returns the history, one dict an epoch.
+@takes(
+    model=instance(EnergyModel),
+    folder=PATH,
+    epochs=whole(),
+    steps_per_epoch=optional(whole()),
+    resume=FLAG,
+    config=optional(instance(dict)),
+    callbacks=several(instance(keras.callbacks.Callback), 0),
+    every=whole(),
+    stop=FUNCTION,
+    lock=FLAG,
+    verbose=choice(0, 1, 2),
+)
+def train(
+    model: EnergyModel,
+    x_train,
+    x_test,
+    folder,
+    *,
+    epochs: int = 10,
+    steps_per_epoch: int | None = None,
+    resume: bool = False,
+    config: dict | None = None,
+    callbacks: tuple = (),
+    every: int = 200,
+    stop=lambda: False,
+    lock: bool = True,
+    verbose: int = 1,
+) -> list:
+    """Fit a compiled model and leave everything in folder; returns the history, one
+    dict an epoch.
 
-    folder: gets energy.weights.h5 (averaged), config.json, history.csv, training.png, samples/ and checkpoints/.
-    x_train, x_test: (N, ...) float32. steps_per_epoch: batches; one pass over the data if None.
-    resume: go on from the newest checkpoint in folder. config: what else config.json should hold. every, stop: as in `Checkpoints`.
+    folder: gets energy.weights.h5 (averaged), config.json, history.csv, training.png,
+    samples/ and checkpoints/.
+    x_train, x_test: (N, ...) float32. steps_per_epoch: batches; one pass over the data
+    if None.
+    resume: go on from the newest checkpoint in folder. config: what else config.json
+    should hold. every, stop: as in `Checkpoints`.
     lock: False where the caller holds the folder's lock.
-    Raises Stopped when asked to stop, ValueError where the folder can't be written or another training is at work in it.
+    Raises Stopped when asked to stop, ValueError where the folder can't be written or
+    another training is at work in it.
     """
     folder = Path(folder)
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         with locked(folder) if lock else nullcontext():
-            begin = load_checkpoint(model, folder / "checkpoints") if resume else Progress()
-            config = {"recipe": asdict(model.recipe), "seed": model.seed, **(config or {})}
+            begin = (
+                load_checkpoint(model, folder / "checkpoints") if resume else Progress()
+            )
+            config = {
+                "recipe": asdict(model.recipe),
+                "seed": model.seed,
+                **(config or {}),
+            }
             keeper = Keeper(folder, config, begin=begin, every=every, stop=stop)
-            grids = [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []       # of images, not of points
+            grids = (
+                [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []
+            )  # of images, not of points
             callbacks = [_monitor(model, begin), *callbacks, *grids, keeper]
-            model.fit(x_train, validation_data=x_test, epochs=epochs, steps_per_epoch=steps_per_epoch, initial_epoch=begin.epoch,
-                      start=begin.seen, callbacks=callbacks, verbose=verbose)
+            model.fit(
+                x_train,
+                validation_data=x_test,
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                initial_epoch=begin.epoch,
+                start=begin.seen,
+                callbacks=callbacks,
+                verbose=verbose,
+            )
             return keeper.at.history
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise ValueError(f"Can't write to {folder} ({reason}): mend that and resume, or choose another folder.") from error
+        raise ValueError(
+            f"Can't write to {folder} ({reason}): mend that and resume, or choose "
+            "another folder."
+        ) from error
 
 # %% ../nbs/07_training.ipynb #f18f9d54
 def _monitor(model, begin: Progress) -> HealthMonitor:
     "A monitor that goes on where the one of an earlier process was killed."
     monitor = HealthMonitor()
-    monitor.failures += round(np.log2(model.rate_scale.numpy()))   # it halved the rate at each failure
+    monitor.failures += round(
+        np.log2(model.rate_scale.numpy())
+    )  # it halved the rate at each failure
     monitor.offset = begin.step
     return monitor

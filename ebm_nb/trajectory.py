@@ -24,15 +24,27 @@ import traitlets
 from PIL import Image
 from scipy.optimize import brentq
 
-from .checks import PATH, TEXT, Kind, array, choice, instance, optional, takes, whole
+from ebm_nb.checks import (
+    PATH,
+    TEXT,
+    Kind,
+    array,
+    choice,
+    instance,
+    optional,
+    takes,
+    whole,
+)
 from .plot import tile
 
 # %% ../nbs/08_trajectory.ipynb #e1170911
 @takes(total=whole(2), frames=whole(2), spacing=choice("linear", "log"))
 def spaced(total, frames=120, spacing="linear"):
-    """Indices of the frames to show: exactly min(frames, total) of range(total), rising, the first and the last among them.
+    """Indices of the frames to show: exactly min(frames, total) of range(total),
+    rising, the first and the last among them.
 
-    total, frames: at least 2. spacing: "linear", or "log" for more of the early ones. Raises ValueError otherwise.
+    total, frames: at least 2. spacing: "linear", or "log" for more of the early ones.
+    Raises ValueError otherwise.
     """
     last, gaps = total - 1, min(frames, total) - 1
     index = np.arange(gaps + 1) * (last / gaps)
@@ -43,7 +55,10 @@ def spaced(total, frames=120, spacing="linear"):
 
 # %% ../nbs/08_trajectory.ipynb #ee604542
 class Frames(NamedTuple):
-    """The frames of a scrubber: step (K,), x (K, B, H, W) in [-1, 1], energy (K, B), grad_norm (K, B) or None; `total` steps recorded."""
+    """The frames of a scrubber: step (K,), x (K, B, H, W) in [-1, 1], energy (K, B),
+    grad_norm (K, B) or None; `total` steps recorded.
+    """
+
     step: np.ndarray
     x: np.ndarray
     energy: np.ndarray
@@ -53,9 +68,16 @@ class Frames(NamedTuple):
 
 def _floats(name, values, shape=None):
     values = np.asarray(values)
-    if values.dtype.kind != "f" or (shape is not None and values.shape != shape) or not np.isfinite(values).all():
-        raise ValueError(f"expected {name} as finite floats{'' if shape is None else f' of shape {shape}'}, "
-                         f"got {values.dtype} of shape {values.shape}, finite or not.")
+    if (
+        values.dtype.kind != "f"
+        or (shape is not None and values.shape != shape)
+        or not np.isfinite(values).all()
+    ):
+        raise ValueError(
+            f"expected {name} as finite "
+            f"floats{'' if shape is None else f' of shape {shape}'}, "
+            f"got {values.dtype} of shape {values.shape}, finite or not."
+        )
     return values
 
 # %% ../nbs/08_trajectory.ipynb #fa7a2dae
@@ -63,49 +85,81 @@ def _floats(name, values, shape=None):
 def read(trajectory, energy=None, frames=120, spacing="linear"):
     """Check a trajectory and choose its frames.
 
-    trajectory: has `step` (K,), `x` (K, B, H, W, 1) or (K, B, H, W), `energy` and `grad_norm` (K, B); or it is `x` itself.
+    trajectory: has `step` (K,), `x` (K, B, H, W, 1) or (K, B, H, W), `energy` and
+    `grad_norm` (K, B); or it is `x` itself.
     energy: (K, B), where trajectory is `x`.
-    frames, spacing: as for `spaced`. Returns Frames. Raises ValueError for other shapes, pixels outside [-1, 1], values not finite.
+    frames, spacing: as for `spaced`. Returns Frames. Raises ValueError for other
+    shapes, pixels outside [-1, 1], values not finite.
     """
     x = np.asarray(getattr(trajectory, "x", trajectory))
     x = _floats("x", x[..., 0] if x.ndim == 5 and x.shape[-1] == 1 else x)
     if x.ndim != 4 or not x.size or len(x) < 2 or np.abs(x).max() > 1:
-        raise ValueError(f"expected images (steps, batch, H, W, 1) in [-1, 1] of at least 2 steps, got {x.shape}: "
-                         "rescale or render them first.")
+        raise ValueError(
+            "expected images (steps, batch, H, W, 1) in [-1, 1] of at least 2 steps, "
+            f"got {x.shape}: "
+            "rescale or render them first."
+        )
     energy = _floats("energy", getattr(trajectory, "energy", energy), x.shape[:2])
     grad_norm = getattr(trajectory, "grad_norm", None)
     step = np.asarray(getattr(trajectory, "step", np.arange(len(x))))
-    if step.shape != x.shape[:1] or step.dtype.kind not in "iu" or (np.diff(step) <= 0).any():
-        raise ValueError(f"expected {len(x)} rising whole step numbers, got {step.dtype} of shape {step.shape}.")
+    if (
+        step.shape != x.shape[:1]
+        or step.dtype.kind not in "iu"
+        or (np.diff(step) <= 0).any()
+    ):
+        raise ValueError(
+            f"expected {len(x)} rising whole step numbers, got {step.dtype} of shape "
+            f"{step.shape}."
+        )
     keep = spaced(len(x), frames, spacing)
-    grad_norm = None if grad_norm is None else _floats("grad_norm", grad_norm, x.shape[:2])[keep]
+    grad_norm = (
+        None
+        if grad_norm is None
+        else _floats("grad_norm", grad_norm, x.shape[:2])[keep]
+    )
     return Frames(step[keep], x[keep], energy[keep], grad_norm, len(x))
 
 # %% ../nbs/08_trajectory.ipynb #8419195c
 @takes(values=optional(array("(...)")))
 def places(values):
-    """How many decimals tell the values apart: about three digits of their range, from 0 to 6."""
+    """How many decimals tell the values apart: about three digits of their range, from
+    0 to 6.
+    """
     spread = 1.0 if values is None else float(np.ptp(values)) or 1.0
     return int(np.clip(2 - np.floor(np.log10(spread)), 0, 6))
 
 
 @takes(frames=instance(Frames))
 def readout(frames, index):
-    """One line about the frame at `index`: the true step, the mean energy and, where known, the mean gradient norm."""
+    """One line about the frame at `index`: the true step, the mean energy and, where
+    known, the mean gradient norm.
+    """
     whole(-len(frames.step), len(frames.step) - 1)("index", index)
     parts = [f"step {frames.step[index]} of {frames.step[-1]}"]
-    for name, values in (("energy", frames.energy), ("gradient norm", frames.grad_norm)):
+    for name, values in (
+        ("energy", frames.energy),
+        ("gradient norm", frames.grad_norm),
+    ):
         if values is not None:
-            parts.append(f"mean {name} {np.mean(values[index], dtype=np.float64):.{places(values)}f}")
+            parts.append(
+                f"mean {name} "
+                f"{np.mean(values[index], dtype=np.float64):.{places(values)}f}"
+            )
     return ", ".join(parts)
 
 # %% ../nbs/08_trajectory.ipynb #86a86878
-WEBP_SIDE = 16_383      # pixels: the format's limit
-SHEET_BYTES = 2_000_000  # a sheet above this is slow to send, and a notebook that holds it slow to open
+WEBP_SIDE = 16_383  # pixels: the format's limit
+# a sheet above this is slow to send, and a notebook that holds it slow to open
+SHEET_BYTES = 2_000_000
 
 
-@takes(image=Kind("floats (H, W) from -1 to 1, or NaN", lambda x: x.dtype.kind == "f" and x.ndim == 2 and np.nanmax(abs(x)) <= 1),
-       quality=whole(1, 100))
+@takes(
+    image=Kind(
+        "floats (H, W) from -1 to 1, or NaN",
+        lambda x: x.dtype.kind == "f" and x.ndim == 2 and np.nanmax(abs(x)) <= 1,
+    ),
+    quality=whole(1, 100),
+)
 def webp(image, quality=65):
     """A picture (H, W) with values in [-1, 1] as WebP bytes; NaN becomes mid-grey."""
     pixels = np.round((np.nan_to_num(image) + 1) * 127.5).astype(np.uint8)
@@ -116,45 +170,75 @@ def webp(image, quality=65):
 # %% ../nbs/08_trajectory.ipynb #08b170c3
 @takes(x=array("(K, B, H, W)", "f", low=-1, high=1))
 def sprite_sheet(x):
-    """All images (K, B, H, W) on one WebP sheet, frame after frame, chain after chain; returns the bytes and the images in a row.
+    """All images (K, B, H, W) on one WebP sheet, frame after frame, chain after chain;
+    returns the bytes and the images in a row.
 
-    Raises ValueError when the sheet would be larger than WebP allows. Warns above SHEET_BYTES.
+    Raises ValueError when the sheet would be larger than WebP allows. Warns above
+    SHEET_BYTES.
     """
     frames, chains, height, width = x.shape
-    across = int(np.clip(np.ceil(np.sqrt(frames * chains * height / width)), 1, max(1, WEBP_SIDE // width)))
+    across = int(
+        np.clip(
+            np.ceil(np.sqrt(frames * chains * height / width)),
+            1,
+            max(1, WEBP_SIDE // width),
+        )
+    )
     if width > WEBP_SIDE or -(-frames * chains // across) * height > WEBP_SIDE:
-        raise ValueError(f"{frames} frames of {chains} images of {height} x {width} pixels do not fit on one sheet "
-                         f"of {WEBP_SIDE} pixels a side: show fewer frames or fewer chains.")
+        raise ValueError(
+            f"{frames} frames of {chains} images of {height} x {width} pixels do not "
+            "fit on one sheet "
+            f"of {WEBP_SIDE} pixels a side: show fewer frames or fewer chains."
+        )
     sheet = webp(tile(x.reshape(-1, height, width), across, gap=0))
     if len(sheet) > SHEET_BYTES:
-        warnings.warn(f"the frames take {len(sheet) / 1e6:.1f} MB, more than {SHEET_BYTES / 1e6:g} MB: all are kept, "
-                      "but fewer frames or chains would load faster.", stacklevel=3)
+        warnings.warn(
+            f"the frames take {len(sheet) / 1e6:.1f} MB, more than "
+            f"{SHEET_BYTES / 1e6:g} MB: all are kept, "
+            "but fewer frames or chains would load faster.",
+            stacklevel=3,
+        )
     return sheet, across
 
 # %% ../nbs/08_trajectory.ipynb #390a87ad
 @takes(frames=instance(Frames), columns=whole(2), rows=whole())
 def poster(frames, columns=8, rows=4):
-    """A still of some frames (left to right) of the first chains (top to bottom): an HTML `img` with its description."""
+    """A still of some frames (left to right) of the first chains (top to bottom): an
+    HTML `img` with its description.
+    """
     index = spaced(len(frames.step), min(columns, len(frames.step)))
     chains = min(rows, frames.x.shape[1])
-    image = tile(frames.x[index, :chains].swapaxes(0, 1).reshape(-1, *frames.x.shape[2:]), len(index))
+    image = tile(
+        frames.x[index, :chains].swapaxes(0, 1).reshape(-1, *frames.x.shape[2:]),
+        len(index),
+    )
     steps = ", ".join(map(str, frames.step[index]))
-    return (f'<img alt="{chains} chains at steps {steps}. First: {readout(frames, 0)}. Last: {readout(frames, -1)}." '
-            f'width="{2 * image.shape[1]}" src="data:image/webp;base64,{_base64(webp(image))}">')
+    return (
+        f'<img alt="{chains} chains at steps {steps}. First: {readout(frames, 0)}. '
+        f'Last: {readout(frames, -1)}." '
+        f'width="{2 * image.shape[1]}" '
+        f'src="data:image/webp;base64,{_base64(webp(image))}">'
+    )
 
 
 @takes(frames=instance(Frames))
 def caption(frames):
     """What the reader sees, in one sentence."""
     steps, chains = frames.x.shape[:2]
-    return f"{chains} chains over {frames.step[-1]} Langevin steps: {steps} of {frames.total} recorded states."
+    return (
+        f"{chains} chains over {frames.step[-1]} Langevin steps: {steps} of "
+        f"{frames.total} recorded states."
+    )
 
 
 def _base64(data):
     return base64.b64encode(data).decode("ascii")
 
 # %% ../nbs/08_trajectory.ipynb #b59e2a94
-SCRIPT, STYLE = (files("ebm_nb").joinpath(f"trajectory.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+SCRIPT, STYLE = (
+    files("ebm_nb").joinpath(f"trajectory.{kind}").read_text(encoding="utf-8")
+    for kind in ("js", "css")
+)
 
 
 @takes(frames=instance(Frames), spacing=choice("linear", "log"))
@@ -163,37 +247,79 @@ def payload(frames, spacing="linear"):
     sheet, across = sprite_sheet(frames.x)
     _, chains, height, width = frames.x.shape
     digits = {"energy": places(frames.energy), "grad_norm": places(frames.grad_norm)}
-    meta = {"step": frames.step.tolist(), "chains": chains, "height": height, "width": width, "across": across,
-            "digits": digits, "spacing": spacing, "interval": 80}  # ms a frame: 12 frames a second
+    meta = {
+        "step": frames.step.tolist(),
+        "chains": chains,
+        "height": height,
+        "width": width,
+        "across": across,
+        "digits": digits,
+        "spacing": spacing,
+        "interval": 80,
+    }  # ms a frame: 12 frames a second
     grad_norm = np.empty(0) if frames.grad_norm is None else frames.grad_norm
-    return {"meta": meta, "sheet": sheet, "energy": frames.energy.astype("<f4").tobytes(),
-            "grad_norm": grad_norm.astype("<f4").tobytes()}
+    return {
+        "meta": meta,
+        "sheet": sheet,
+        "energy": frames.energy.astype("<f4").tobytes(),
+        "grad_norm": grad_norm.astype("<f4").tobytes(),
+    }
 
 # %% ../nbs/08_trajectory.ipynb #e6b2296c
-@takes(frames=instance(Frames), values=Kind("their payload", lambda values: {"meta", "sheet", "energy", "grad_norm"} <= values.keys()))
+@takes(
+    frames=instance(Frames),
+    values=Kind(
+        "their payload",
+        lambda values: {"meta", "sheet", "energy", "grad_norm"} <= values.keys(),
+    ),
+)
 def fragment(frames, values):
-    """A scrubber as a fragment of HTML that works without a kernel or a network; the same bytes every time.
+    """A scrubber as a fragment of HTML that works without a kernel or a network; the
+    same bytes every time.
 
     frames: Frames. values: their `payload`. Several fragments may stand on one page.
     """
-    data = {name: _base64(value) if isinstance(value, bytes) else value for name, value in values.items()}
-    data |= {"index": 0, "chain": 0, "playing": False, "speed": 1, "interval": values["meta"]["interval"]}
+    data = {
+        name: _base64(value) if isinstance(value, bytes) else value
+        for name, value in values.items()
+    }
+    data |= {
+        "index": 0,
+        "chain": 0,
+        "playing": False,
+        "speed": 1,
+        "interval": values["meta"]["interval"],
+    }
     script = SCRIPT.rpartition("export default")[0]
-    return (f'<figure class="ebm-scrubber"><style>{STYLE}</style>{poster(frames)}'
-            f"<figcaption>{caption(frames)}</figcaption>"
-            f'<script type="application/json">{json.dumps(data, sort_keys=True)}</script>\n'
-            f"<script>(() => {{\n{script}\nmount(document.currentScript.parentElement);\n}})();</script></figure>\n")
+    return (
+        f'<figure class="ebm-scrubber"><style>{STYLE}</style>{poster(frames)}'
+        f"<figcaption>{caption(frames)}</figcaption>"
+        f'<script type="application/json">{json.dumps(data, sort_keys=True)}</script>\n'
+        "<script>(() => "
+        f"{{\n{script}\nmount(document.currentScript.parentElement);\n"
+        "})();</script></figure>\n"
+    )
 
 # %% ../nbs/08_trajectory.ipynb #6ac54cb8
 @takes(body=TEXT, title=TEXT, path=PATH)
 def write_page(body, title, path):
-    """Write a fragment as a whole HTML page, beside the target and then renamed; path ends in `.html`. Returns the path."""
+    """Write a fragment as a whole HTML page, beside the target and then renamed; path
+    ends in `.html`. Returns the path.
+    """
     path = Path(path)
     if path.suffix.lower() != ".html":
-        raise ValueError(f"expected a path that ends in .html, got {path.name!r}: the scrubber is saved as a web page.")
-    page = ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>' + html.escape(title) + "</title>"
-            '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-            f"</head><body><main>\n{body}</main></body></html>\n")
+        raise ValueError(
+            f"expected a path that ends in .html, got {path.name!r}: the scrubber is "
+            "saved as a web page."
+        )
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>'
+        + html.escape(title)
+        + "</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta '
+        'name="color-scheme" content="light dark">'
+        f"</head><body><main>\n{body}</main></body></html>\n"
+    )
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -205,6 +331,7 @@ def write_page(body, title, path):
 # %% ../nbs/08_trajectory.ipynb #52d1debe
 class View(anywidget.AnyWidget):
     """The picture of a Scrubber: its data, and where it stands."""
+
     _esm, _css = SCRIPT, STYLE
     index, chain = traitlets.Int(0).tag(sync=True), traitlets.Int(0).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
@@ -224,40 +351,73 @@ class View(anywidget.AnyWidget):
 # %% ../nbs/08_trajectory.ipynb #6e6a52e6
 @takes(view=instance(View))
 def controls(view):
-    """ipywidgets' Play, slider and speed above the view, joined in the browser; returns the box of all."""
+    """ipywidgets' Play, slider and speed above the view, joined in the browser; returns
+    the box of all.
+    """
     last = len(view.meta["step"]) - 1
     play = ipywidgets.Play(min=0, max=last, interval=view.interval)
-    slider = ipywidgets.IntSlider(min=0, max=last, readout=False, layout={"flex": "1 1 8em", "width": "auto"})
-    speed = ipywidgets.Dropdown(options=["0.5 x", "1 x", "2 x", "4 x"], index=view.speed, description="speed",
-                                layout={"width": "9em"}, style={"description_width": "3.5em"})
-    for source, target in (("index", (play, "value")), ("index", (slider, "value")), ("playing", (play, "playing")),
-                           ("interval", (play, "interval")), ("speed", (speed, "index"))):
+    slider = ipywidgets.IntSlider(
+        min=0, max=last, readout=False, layout={"flex": "1 1 8em", "width": "auto"}
+    )
+    speed = ipywidgets.Dropdown(
+        options=["0.5 x", "1 x", "2 x", "4 x"],
+        index=view.speed,
+        description="speed",
+        layout={"width": "9em"},
+        style={"description_width": "3.5em"},
+    )
+    for source, target in (
+        ("index", (play, "value")),
+        ("index", (slider, "value")),
+        ("playing", (play, "playing")),
+        ("interval", (play, "interval")),
+        ("speed", (speed, "index")),
+    ):
         ipywidgets.jslink((view, source), target)
-    row = ipywidgets.HBox([play, slider, speed], layout={"flex_flow": "row wrap", "max_width": "720px"})
+    row = ipywidgets.HBox(
+        [play, slider, speed], layout={"flex_flow": "row wrap", "max_width": "720px"}
+    )
     box = ipywidgets.VBox([row, view])
     box.add_class("ebm-scrubber-box")
     return box
 
 # %% ../nbs/08_trajectory.ipynb #4e35a083
 class Scrubber(View):
-    """Scrub through a sampling trajectory: images, energies and a readout that follow a slider.
+    """Scrub through a sampling trajectory: images, energies and a readout that follow a
+    slider.
 
-    Arguments as for `read`; show it as the last value of a cell. Traits to read, set and observe: `index`, the frame
+    Arguments as for `read`; show it as the last value of a cell. Traits to read, set
+    and observe: `index`, the frame
     shown; `playing`; `chain`, the highlighted one. Raises ValueError for wrong input.
     """
+
     def __init__(self, trajectory, energy=None, *, frames=120, spacing="linear"):
         self.frames = read(trajectory, energy, frames, spacing)
         super().__init__(**payload(self.frames, spacing))
         self.box = controls(self)
 
     def static(self):
-        """The scrubber as a fragment of HTML, as a str: no kernel, no network, the same bytes every time."""
-        return fragment(self.frames, {name: getattr(self, name) for name in ("meta", "sheet", "energy", "grad_norm")})
+        """The scrubber as a fragment of HTML, as a str: no kernel, no network, the same
+        bytes every time.
+        """
+        return fragment(
+            self.frames,
+            {
+                name: getattr(self, name)
+                for name in ("meta", "sheet", "energy", "grad_norm")
+            },
+        )
 
     def save(self, path):
-        """Write the scrubber as one web page; path ends in `.html`. Returns the path."""
+        """Write the scrubber as one web page (.html). Returns the path."""
         return write_page(self.static(), caption(self.frames), path)
 
     def _repr_mimebundle_(self, **kwargs):
-        still = f"<figure>{poster(self.frames)}<figcaption>{caption(self.frames)}</figcaption></figure>"
-        return self.box._repr_mimebundle_(**kwargs) | {"text/html": still, "text/plain": f"Scrubber: {caption(self.frames)}"}
+        still = (
+            f"<figure>{poster(self.frames)}"
+            f"<figcaption>{caption(self.frames)}</figcaption></figure>"
+        )
+        return self.box._repr_mimebundle_(**kwargs) | {
+            "text/html": still,
+            "text/plain": f"Scrubber: {caption(self.frames)}",
+        }

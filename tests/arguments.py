@@ -1,4 +1,7 @@
-"""What every public function likes to be given: the start of a search for arguments that it should refuse."""
+"""What every public function likes to be given: the start of a search for arguments
+that it should refuse.
+"""
+
 import functools
 import importlib
 import inspect
@@ -6,24 +9,48 @@ from dataclasses import asdict
 
 import numpy as np
 
-MODULES = ("boltzmann", "data", "swish", "energy", "langevin", "replay", "contrastive_divergence", "training", "trajectory",
-           "evaluation", "applications", "log_z", "scale", "plot")      # the commands of cli are tried by their words
+MODULES = (
+    "boltzmann",
+    "data",
+    "swish",
+    "energy",
+    "langevin",
+    "replay",
+    "contrastive_divergence",
+    "training",
+    "trajectory",
+    "evaluation",
+    "applications",
+    "log_z",
+    "scale",
+    "plot",
+)  # the commands of cli are tried by their words
 
 
 def bowl(x):
     import tensorflow as tf
+
     return tf.reduce_sum(x**2, axis=tuple(range(1, len(x.shape))))
 
 
-THEIRS = {"trajectory.View", "plot.Picture"}        # traitlets and matplotlib check these, with errors of their own
+THEIRS = {
+    "trajectory.View",
+    "plot.Picture",
+}  # traitlets and matplotlib check these, with errors of their own
 
 
 def public():
-    "Every public function and class, by module and name, but for plain records (NamedTuples) and exceptions, which check nothing."
+    """Every public function and class, by module and name, but for plain records
+    (NamedTuples) and exceptions, which check nothing.
+    """
     for module in MODULES:
         for name in (found := importlib.import_module(f"ebm_nb.{module}")).__all__:
             value = getattr(found, name)
-            plain = hasattr(value, "_fields") or inspect.isclass(value) and issubclass(value, Exception)
+            plain = (
+                hasattr(value, "_fields")
+                or inspect.isclass(value)
+                and issubclass(value, Exception)
+            )
             if callable(value) and not plain and f"{module}.{name}" not in THEIRS:
                 yield f"{module}.{name}", value
 
@@ -31,17 +58,40 @@ def public():
 @functools.cache
 def good(folder):
     "Name: arguments that the function likes; paths lie in folder. All are small."
-    from ebm_nb import boltzmann, contrastive_divergence as cd, energy, evaluation, langevin, log_z, plot, scale, training, trajectory
+    from ebm_nb import (
+        boltzmann,
+        contrastive_divergence as cd,
+        energy,
+        evaluation,
+        langevin,
+        log_z,
+        plot,
+        scale,
+        training,
+        trajectory,
+    )
     import keras
     import tensorflow as tf
-    points, key = np.linspace(-0.9, 0.9, 4, dtype="float32").reshape(2, 2), tf.constant([0, 1])
+
+    points, key = (
+        np.linspace(-0.9, 0.9, 4, dtype="float32").reshape(2, 2),
+        tf.constant([0, 1]),
+    )
     rng, x = np.random.default_rng(0), tf.constant(points)
     images = rng.uniform(-1, 1, (80, 32, 32, 1)).astype("float32")
-    cells, state = boltzmann.grid(-1, 1, 4, 2), langevin.MalaState(x, *langevin.energy_and_grad(bowl, x))
+    cells, state = (
+        boltzmann.grid(-1, 1, 4, 2),
+        langevin.MalaState(x, *langevin.energy_and_grad(bowl, x)),
+    )
     recipe = cd.Recipe(batch_size=2, capacity=4)
     model = cd.EnergyModel(energy.energy_mlp(2, (4,)), recipe)
     model.compile()
-    trajectory_ = langevin.Trajectory(np.arange(3), images[:6].reshape(3, 2, 32, 32, 1), np.zeros((3, 2)), np.zeros((3, 2)))
+    trajectory_ = langevin.Trajectory(
+        np.arange(3),
+        images[:6].reshape(3, 2, 32, 32, 1),
+        np.zeros((3, 2)),
+        np.zeros((3, 2)),
+    )
     frames = trajectory.read(trajectory_)
     features, judge = rng.normal(size=(40, 3)), evaluation.load_judge()
     report = evaluation.evaluate(images[:64], images, images[:64], judge)
@@ -51,136 +101,447 @@ def good(folder):
     weights = energy.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
     training.save_checkpoint(model, folder, training.Progress())
     strategy = scale.make_strategy()
-    plain = {"step_size": 0.1, "noise_scale": 0.1, "grad_clip": 1.0, "bounds": (-1.0, 1.0)}
+    plain = {
+        "step_size": 0.1,
+        "noise_scale": 0.1,
+        "grad_clip": 1.0,
+        "bounds": (-1.0, 1.0),
+    }
     kernel = {**plain, "settle": 5}
     walk = {"energy": bowl, "x0": points, "steps": 2, **kernel, "seed": 0}
     mend = {**plain, "steps": 2, "seed": 0}
     drawn = {"points": features[:, :2], "ax": None}
-    curve = {"x": np.arange(3), "lines": {"a": np.arange(3.0)}, "xlabel": "x", "ylabel": "y", "xscale": "linear", "yscale": "linear"}
+    curve = {
+        "x": np.arange(3),
+        "lines": {"a": np.arange(3.0)},
+        "xlabel": "x",
+        "ylabel": "y",
+        "xscale": "linear",
+        "yscale": "linear",
+    }
     signs = {**training.vital_signs(model), "followed": 0.0}
     return {
         "boltzmann.probabilities": {"energies": np.arange(3.0), "temperature": 1.0},
         "boltzmann.harmonic": {"x": points, "k": 1.0},
-        "boltzmann.double_well": {"x": points, "barrier": 1.0, "well": 1.0, "tilt": 0.0},
+        "boltzmann.double_well": {
+            "x": points,
+            "barrier": 1.0,
+            "well": 1.0,
+            "tilt": 0.0,
+        },
         "boltzmann.grid": {"low": -1.0, "high": 1.0, "n": 3, "dim": 2},
         "boltzmann.log_z": {"energy": bowl, "grid": cells, "temperature": 1.0},
         "boltzmann.density": {"energy": bowl, "grid": cells, "temperature": 1.0},
         "boltzmann.mixture": {"x": points, "means": points, "scale": 1.0},
         "boltzmann.ring": {"x": points, "radius": 1.0, "width": 1.0},
         "boltzmann.score": {"energy": bowl, "x": points, "temperature": 1.0},
-        "boltzmann.exact_samples": {"energy": bowl, "grid": cells, "n": 3, "temperature": 1.0, "seed": 0},
-        "data.to_images": {"x": images[:2], "name": "x"}, "data.load_images": {"source": "digits"},
-        "data.load_labels": {"source": "digits"}, "data.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
-        "swish.swish": {"x": points, "beta": 1.0}, "swish.swish_derivative": {"x": points, "beta": 1.0},
-        "energy.energy_cnn": {"image_shape": (16, 16, 1), "width": 1, "classes": 2, "residual": False},
-        "energy.conv_5x5_halving": {"x": images[:1], "kernel": np.zeros((5, 5, 1, 2), "float32")},
-        "energy.FirstConv2D": {"filters": 2, "kernel_size": 5, "strides": 2, "padding": "same"},
-        "energy.energy_mlp": {"dim": 2, "units": (4,)}, "energy.architecture": {"energy": model.energy},
-        "energy.save_energy": {"energy": model.energy, "folder": folder / "saved"}, "energy.load_energy": {"path": weights},
+        "boltzmann.exact_samples": {
+            "energy": bowl,
+            "grid": cells,
+            "n": 3,
+            "temperature": 1.0,
+            "seed": 0,
+        },
+        "data.to_images": {"x": images[:2], "name": "x"},
+        "data.load_images": {"source": "digits"},
+        "data.load_labels": {"source": "digits"},
+        "data.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
+        "swish.swish": {"x": points, "beta": 1.0},
+        "swish.swish_derivative": {"x": points, "beta": 1.0},
+        "energy.energy_cnn": {
+            "image_shape": (16, 16, 1),
+            "width": 1,
+            "classes": 2,
+            "residual": False,
+        },
+        "energy.conv_5x5_halving": {
+            "x": images[:1],
+            "kernel": np.zeros((5, 5, 1, 2), "float32"),
+        },
+        "energy.FirstConv2D": {
+            "filters": 2,
+            "kernel_size": 5,
+            "strides": 2,
+            "padding": "same",
+        },
+        "energy.energy_mlp": {"dim": 2, "units": (4,)},
+        "energy.architecture": {"energy": model.energy},
+        "energy.save_energy": {"energy": model.energy, "folder": folder / "saved"},
+        "energy.load_energy": {"path": weights},
         "energy.load_pretrained": {"name": "digits"},
-        "langevin.energy_and_grad": {"energy": bowl, "x": x}, "langevin.langevin_step": {"energy": bowl, "x": x, "seed": key, **plain},
-        "langevin.chain": {"energy": bowl, "x": x, "seed": key, "start": 0, "stop": 2, **kernel},
-        "langevin.fold": {"seed": key, "number": 0}, "langevin.integer_key": {"seed": 0, "purpose": 0},
+        "langevin.energy_and_grad": {"energy": bowl, "x": x},
+        "langevin.langevin_step": {"energy": bowl, "x": x, "seed": key, **plain},
+        "langevin.chain": {
+            "energy": bowl,
+            "x": x,
+            "seed": key,
+            "start": 0,
+            "stop": 2,
+            **kernel,
+        },
+        "langevin.fold": {"seed": key, "number": 0},
+        "langevin.integer_key": {"seed": 0, "purpose": 0},
         "langevin.sample": {**walk, "batch_size": 512, "progress": False},
         "langevin.sample_portions": {**walk, "batch_size": 512, "done": 0},
-        "langevin.mala_step": {"energy": bowl, "state": state, "seed": key, "step_size": 0.1, "temperature": 1.0, "bounds": (-1.0, 1.0)},
-        "langevin.sample_mala": {"energy": bowl, "x0": points, "steps": 2, "step_size": 0.1, "temperature": 1.0, "bounds": (-1.0, 1.0),
-                                 "seed": 0},
+        "langevin.mala_step": {
+            "energy": bowl,
+            "state": state,
+            "seed": key,
+            "step_size": 0.1,
+            "temperature": 1.0,
+            "bounds": (-1.0, 1.0),
+        },
+        "langevin.sample_mala": {
+            "energy": bowl,
+            "x0": points,
+            "steps": 2,
+            "step_size": 0.1,
+            "temperature": 1.0,
+            "bounds": (-1.0, 1.0),
+            "seed": 0,
+        },
         "langevin.sample_trajectory": {**walk, "keep": 2},
         "replay.uniform": {"shape": (2, 2), "seed": key, "bounds": (-1.0, 1.0)},
-        "replay.ReplayBuffer": {"shape": (2,), "capacity": 4, "fresh": 0.1, "in_place": False, "bounds": (-1.0, 1.0), "seed": key},
-        "contrastive_divergence.Recipe": asdict(cd.STABLE), "contrastive_divergence.langevin_settings": {"recipe": recipe},
-        "contrastive_divergence.kernel": {"recipe": recipe}, "contrastive_divergence.fresh_at": {"recipe": recipe, "updates": 1},
-        "contrastive_divergence.Decay": {"recipe": recipe, "scale": keras.Variable(1.0)},
-        "contrastive_divergence.contrastive_loss": {"energy_pos": x[0], "energy_neg": x[1], "alpha": 0.1},
-        "contrastive_divergence.AveragedModel": {"energy": model.energy, "momentum": 0.9},
+        "replay.ReplayBuffer": {
+            "shape": (2,),
+            "capacity": 4,
+            "fresh": 0.1,
+            "in_place": False,
+            "bounds": (-1.0, 1.0),
+            "seed": key,
+        },
+        "contrastive_divergence.Recipe": asdict(cd.STABLE),
+        "contrastive_divergence.langevin_settings": {"recipe": recipe},
+        "contrastive_divergence.kernel": {"recipe": recipe},
+        "contrastive_divergence.fresh_at": {"recipe": recipe, "updates": 1},
+        "contrastive_divergence.Decay": {
+            "recipe": recipe,
+            "scale": keras.Variable(1.0),
+        },
+        "contrastive_divergence.contrastive_loss": {
+            "energy_pos": x[0],
+            "energy_neg": x[1],
+            "alpha": 0.1,
+        },
+        "contrastive_divergence.AveragedModel": {
+            "energy": model.energy,
+            "momentum": 0.9,
+        },
         "contrastive_divergence.averaged_weights": {"model": model},
         "contrastive_divergence.Total": {"name": "total", "results": (lambda: 1.0,)},
-        "contrastive_divergence.EnergyModel": {"energy": model.energy, "recipe": recipe, "seed": 0, "shape": (2,), "buffer": None},
-        "contrastive_divergence.check_data": {"x": points, "shape": (2,), "bounds": (-1.0, 1.0)},
-        "training.SampleGrid": {"folder": folder / "grid", "n": 4, "steps": 2, "seed": 0}, "training.nonfinite": {"model": model},
+        "contrastive_divergence.EnergyModel": {
+            "energy": model.energy,
+            "recipe": recipe,
+            "seed": 0,
+            "shape": (2,),
+            "buffer": None,
+        },
+        "contrastive_divergence.check_data": {
+            "x": points,
+            "shape": (2,),
+            "bounds": (-1.0, 1.0),
+        },
+        "training.SampleGrid": {
+            "folder": folder / "grid",
+            "n": 4,
+            "steps": 2,
+            "seed": 0,
+        },
+        "training.nonfinite": {"model": model},
         "training.vital_signs": {"model": model, "n": 2},
-        "training.diagnose": {"signs": signs, "real": 0.0, "fake": 0.0, "reg": 0.0, "young": False, "peak": {"size": 1.0}},
-        "training.changing": {"model": model}, "training.snapshot": {"model": model},
-        "training.restore": {"model": model, "values": training.snapshot(model)}, "training.slow_down": {"model": model, "scale": 1.0},
-        "training.Recent": {"model": model}, "training.HealthMonitor": {"every": 100, "failures": 3, "warm_up": 500},
-        "training.save_checkpoint": {"model": model, "folder": folder, "progress": training.Progress(), "keep": 2},
-        "training.load_checkpoint": {"model": model, "folder": folder}, "training.Position": {"begin": training.Progress()},
-        "training.Checkpoints": {"folder": folder, "begin": training.Progress(), "every": 1, "stop": lambda: False},
-        "training.locked": {"folder": folder}, "training.Keeper": {"folder": folder, "config": {}},
-        "training.train": {"model": model, "x_train": points, "x_test": points, "folder": folder / "run", "epochs": 1, "steps_per_epoch": 1,
-                           "resume": False, "config": None, "callbacks": (), "every": 1, "stop": lambda: False, "lock": True, "verbose": 0},
+        "training.diagnose": {
+            "signs": signs,
+            "real": 0.0,
+            "fake": 0.0,
+            "reg": 0.0,
+            "young": False,
+            "peak": {"size": 1.0},
+        },
+        "training.changing": {"model": model},
+        "training.snapshot": {"model": model},
+        "training.restore": {"model": model, "values": training.snapshot(model)},
+        "training.slow_down": {"model": model, "scale": 1.0},
+        "training.Recent": {"model": model},
+        "training.HealthMonitor": {"every": 100, "failures": 3, "warm_up": 500},
+        "training.save_checkpoint": {
+            "model": model,
+            "folder": folder,
+            "progress": training.Progress(),
+            "keep": 2,
+        },
+        "training.load_checkpoint": {"model": model, "folder": folder},
+        "training.Position": {"begin": training.Progress()},
+        "training.Checkpoints": {
+            "folder": folder,
+            "begin": training.Progress(),
+            "every": 1,
+            "stop": lambda: False,
+        },
+        "training.locked": {"folder": folder},
+        "training.Keeper": {"folder": folder, "config": {}},
+        "training.train": {
+            "model": model,
+            "x_train": points,
+            "x_test": points,
+            "folder": folder / "run",
+            "epochs": 1,
+            "steps_per_epoch": 1,
+            "resume": False,
+            "config": None,
+            "callbacks": (),
+            "every": 1,
+            "stop": lambda: False,
+            "lock": True,
+            "verbose": 0,
+        },
         "trajectory.spaced": {"total": 10, "frames": 4, "spacing": "log"},
-        "trajectory.read": {"trajectory": trajectory_.x, "energy": trajectory_.energy, "frames": 3, "spacing": "linear"},
-        "trajectory.places": {"values": np.arange(3.0)}, "trajectory.readout": {"frames": frames, "index": 0},
-        "trajectory.webp": {"image": images[0, ..., 0], "quality": 65}, "trajectory.sprite_sheet": {"x": frames.x},
-        "trajectory.poster": {"frames": frames, "columns": 2, "rows": 2}, "trajectory.caption": {"frames": frames},
+        "trajectory.read": {
+            "trajectory": trajectory_.x,
+            "energy": trajectory_.energy,
+            "frames": 3,
+            "spacing": "linear",
+        },
+        "trajectory.places": {"values": np.arange(3.0)},
+        "trajectory.readout": {"frames": frames, "index": 0},
+        "trajectory.webp": {"image": images[0, ..., 0], "quality": 65},
+        "trajectory.sprite_sheet": {"x": frames.x},
+        "trajectory.poster": {"frames": frames, "columns": 2, "rows": 2},
+        "trajectory.caption": {"frames": frames},
         "trajectory.payload": {"frames": frames, "spacing": "linear"},
         "trajectory.fragment": {"frames": frames, "values": trajectory.payload(frames)},
         "trajectory.write_page": {"body": "x", "title": "x", "path": folder / "x.html"},
         "trajectory.controls": {"view": trajectory.View(**trajectory.payload(frames))},
-        "trajectory.Scrubber": {"trajectory": trajectory_.x, "energy": trajectory_.energy, "frames": 3, "spacing": "linear"},
+        "trajectory.Scrubber": {
+            "trajectory": trajectory_.x,
+            "energy": trajectory_.energy,
+            "frames": 3,
+            "spacing": "linear",
+        },
         "evaluation.load_judge": {"folder": None},
         "evaluation.frechet_distance": {"features_a": features, "features_b": features},
-        "evaluation.kernel_distance": {"features_a": features, "features_b": features, "groups": 2, "seed": 0},
-        "evaluation.class_shares": {"probabilities": features}, "evaluation.entropy": {"shares": np.full(2, 0.5)},
-        "evaluation.precision_recall": {"features": features, "reference": features, "k": 3},
+        "evaluation.kernel_distance": {
+            "features_a": features,
+            "features_b": features,
+            "groups": 2,
+            "seed": 0,
+        },
+        "evaluation.class_shares": {"probabilities": features},
+        "evaluation.entropy": {"shares": np.full(2, 0.5)},
+        "evaluation.precision_recall": {
+            "features": features,
+            "reference": features,
+            "k": 3,
+        },
         "evaluation.coverage": {"features": features, "reference": features, "k": 3},
-        "evaluation.nearest": {"queries": features, "references": features, "k": 1}, "evaluation.ink": {"x": images[:2]},
-        "evaluation.reference": {"x_train": images[:4], "x_test": images[:4], "judge": judge},
+        "evaluation.nearest": {"queries": features, "references": features, "k": 1},
+        "evaluation.ink": {"x": images[:2]},
+        "evaluation.reference": {
+            "x_train": images[:4],
+            "x_test": images[:4],
+            "judge": judge,
+        },
         "evaluation.check_counts": {"samples": 64, "train": 80, "test": 64},
-        "evaluation.evaluate": {"samples": images[:64], "x_train": images, "x_test": images[:64], "judge": judge, "seed": 0, "ref": None},
-        "evaluation.report_table": {"report": report}, "evaluation.save_report": {"report": report, "path": folder / "report.json"},
+        "evaluation.evaluate": {
+            "samples": images[:64],
+            "x_train": images,
+            "x_test": images[:64],
+            "judge": judge,
+            "seed": 0,
+            "ref": None,
+        },
+        "evaluation.report_table": {"report": report},
+        "evaluation.save_report": {"report": report, "path": folder / "report.json"},
         "evaluation.compare": {"reports": {"a": report}, "names": ("frechet",)},
-        "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)}, "applications.font_letters": {"n": 2, "seed": 0},
-        "applications.by_hand": {"images": images[:2], "seed": 0}, "applications.strangers": {"x_test": images[:2], "seed": 0},
-        "applications.denoise": {"energy": bowl, "damaged": points, "pull": 0.1, **mend},
-        "applications.inpaint": {"energy": bowl, "x": points, "known": points > 0, **mend},
-        "applications.product": {"energies": (bowl, bowl), "weights": (1.0, 2.0)}, "applications.either": {"energies": (bowl, bowl)},
-        "applications.image_files": {"folder": folder}, "applications.read_folder": {"folder": folder, "side": 28},
-        "applications.outlier_scores": {"energy": bowl, "x": points, "bounds": (-1.0, 1.0), "batch_size": 10},
-        "applications.scaler": {"low": np.zeros(2), "high": np.ones(2)}, "applications.read_table": {"path": folder / "x.npy"},
-        "log_z.normal_prior": {"shape": (2,), "scale": 1.0}, "log_z.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
-        "log_z.ais": {"energy": bowl, "prior": prior, "n": 4, "betas": 3, "temperature": 1.0, "step_size": None,
-                      "kernel": langevin.mala_step, "seed": 0},
-        "log_z.reverse_ais": {"energy": bowl, "prior": prior, "x": points, "forward": forward, "temperature": 1.0,
-                              "kernel": langevin.mala_step, "seed": 0},
+        "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
+        "applications.font_letters": {"n": 2, "seed": 0},
+        "applications.by_hand": {"images": images[:2], "seed": 0},
+        "applications.strangers": {"x_test": images[:2], "seed": 0},
+        "applications.denoise": {
+            "energy": bowl,
+            "damaged": points,
+            "pull": 0.1,
+            **mend,
+        },
+        "applications.inpaint": {
+            "energy": bowl,
+            "x": points,
+            "known": points > 0,
+            **mend,
+        },
+        "applications.product": {"energies": (bowl, bowl), "weights": (1.0, 2.0)},
+        "applications.either": {"energies": (bowl, bowl)},
+        "applications.image_files": {"folder": folder},
+        "applications.read_folder": {"folder": folder, "side": 28},
+        "applications.outlier_scores": {
+            "energy": bowl,
+            "x": points,
+            "bounds": (-1.0, 1.0),
+            "batch_size": 10,
+        },
+        "applications.scaler": {"low": np.zeros(2), "high": np.ones(2)},
+        "applications.read_table": {"path": folder / "x.npy"},
+        "log_z.normal_prior": {"shape": (2,), "scale": 1.0},
+        "log_z.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
+        "log_z.ais": {
+            "energy": bowl,
+            "prior": prior,
+            "n": 4,
+            "betas": 3,
+            "temperature": 1.0,
+            "step_size": None,
+            "kernel": langevin.mala_step,
+            "seed": 0,
+        },
+        "log_z.reverse_ais": {
+            "energy": bowl,
+            "prior": prior,
+            "x": points,
+            "forward": forward,
+            "temperature": 1.0,
+            "kernel": langevin.mala_step,
+            "seed": 0,
+        },
         "log_z.interval": {"forward": forward, "reverse": forward, "confidence": 0.95},
-        "scale.local_devices": {"n": 1}, "scale.worker": {}, "scale.make_strategy": {"devices": 1}, "scale.replica": {},
+        "scale.local_devices": {"n": 1},
+        "scale.worker": {},
+        "scale.make_strategy": {"devices": 1},
+        "scale.replica": {},
         "scale.gathered": {"strategy": strategy, "look": lambda number: tf.zeros(2)},
-        "scale.Shard": {"shape": (2,), "capacity": 4, "fresh": 0.1, "in_place": False, "bounds": (-1.0, 1.0), "seed": key},
-        "scale.ShardedBuffer": {"shape": (2,), "recipe": recipe, "strategy": strategy, "seed": key, "on": None},
-        "scale.ShardedModel": {"build": lambda: energy.energy_mlp(2, (4,)), "recipe": recipe, "seed": 0, "shape": (2,),
-                               "strategy": strategy, "buffer_on": None},
-        "scale.sharded_portions": {"strategy": strategy, **walk, "batch_size": 512, "done": 0},
-        "scale.sample_sharded": {"strategy": strategy, **walk, "batch_size": 512}, "scale.other_workers": {},
-        "scale.train_on": {"model": model, "x_train": points, "x_test": points, "folder": folder / "run", "epochs": 1,
-                           "steps_per_epoch": 1, "verbose": 0},
+        "scale.Shard": {
+            "shape": (2,),
+            "capacity": 4,
+            "fresh": 0.1,
+            "in_place": False,
+            "bounds": (-1.0, 1.0),
+            "seed": key,
+        },
+        "scale.ShardedBuffer": {
+            "shape": (2,),
+            "recipe": recipe,
+            "strategy": strategy,
+            "seed": key,
+            "on": None,
+        },
+        "scale.ShardedModel": {
+            "build": lambda: energy.energy_mlp(2, (4,)),
+            "recipe": recipe,
+            "seed": 0,
+            "shape": (2,),
+            "strategy": strategy,
+            "buffer_on": None,
+        },
+        "scale.sharded_portions": {
+            "strategy": strategy,
+            **walk,
+            "batch_size": 512,
+            "done": 0,
+        },
+        "scale.sample_sharded": {"strategy": strategy, **walk, "batch_size": 512},
+        "scale.other_workers": {},
+        "scale.train_on": {
+            "model": model,
+            "x_train": points,
+            "x_test": points,
+            "folder": folder / "run",
+            "epochs": 1,
+            "steps_per_epoch": 1,
+            "verbose": 0,
+        },
         "plot.styled": {"draw": bowl},
         "plot.figure": {"width": 1.0, "height": 1.0, "rows": 1, "columns": 1},
         "plot.save": {"fig": plot.figure()[0], "path": folder / "f.png"},
         "plot.tile": {"images": images[:2, ..., 0], "columns": 2, "gap": 2, "head": 0},
-        "plot.image_grid": {"images": images[:2], "columns": 2, "titles": ["a", "b"], "ax": None},
-        "plot.image_strip": {"images": images[:2], "labels": ["a", "b"], "name": "x", "ax": None}, "plot.curves": curve,
-        "plot.histograms": {"samples": {"a": features}, "xlabel": "x", "bins": 4, "exact": (np.arange(3), np.arange(3)), "yscale": "linear",
-                            "ax": None},
-        "plot.density_2d": {"grid_xy": cells.points, "values": np.zeros(16), **drawn, "label": "x"},
-        "plot.points_on_energy": {"energies": np.arange(16.0), "extent": (-1, 1, -1, 1), "path": features[:, :2], "levels": 3, **drawn},
-        "plot.surface_path": {"x": np.arange(3), "y": np.arange(4), "z": np.zeros((4, 3)), "path": features, "ax": None},
-        "plot.training_curves": {"history": {"cdiv": [1.0, 2.0]}, "batches": {"cdiv": [1.0, 2.0, 3.0, 4.0]}},
-        "plot.film": {"pictures": [png], "path": folder / "film.gif", "pause": 0.5, "shrink": 2},
-        "plot.bars": {"labels": ["a", "b"], "values": {"x": [1.0, 2.0]}, "ylabel": "y", "ax": None},
-        "plot.arrows": {"points": points, "vectors": points, "ax": None}, "plot.image_rows": {"rows": {"a": images[:2]}, "ax": None},
-        "plot.report_figure": {"report": report, "samples": images[:64], "x_train": images, "name": "x"},
-        "plot.threshold_figure": {"energies": {"a": np.arange(3.0)}, "threshold": 1.0, "rows": {"a": images[:2]}},
+        "plot.image_grid": {
+            "images": images[:2],
+            "columns": 2,
+            "titles": ["a", "b"],
+            "ax": None,
+        },
+        "plot.image_strip": {
+            "images": images[:2],
+            "labels": ["a", "b"],
+            "name": "x",
+            "ax": None,
+        },
+        "plot.curves": curve,
+        "plot.histograms": {
+            "samples": {"a": features},
+            "xlabel": "x",
+            "bins": 4,
+            "exact": (np.arange(3), np.arange(3)),
+            "yscale": "linear",
+            "ax": None,
+        },
+        "plot.density_2d": {
+            "grid_xy": cells.points,
+            "values": np.zeros(16),
+            **drawn,
+            "label": "x",
+        },
+        "plot.points_on_energy": {
+            "energies": np.arange(16.0),
+            "extent": (-1, 1, -1, 1),
+            "path": features[:, :2],
+            "levels": 3,
+            **drawn,
+        },
+        "plot.surface_path": {
+            "x": np.arange(3),
+            "y": np.arange(4),
+            "z": np.zeros((4, 3)),
+            "path": features,
+            "ax": None,
+        },
+        "plot.training_curves": {
+            "history": {"cdiv": [1.0, 2.0]},
+            "batches": {"cdiv": [1.0, 2.0, 3.0, 4.0]},
+        },
+        "plot.film": {
+            "pictures": [png],
+            "path": folder / "film.gif",
+            "pause": 0.5,
+            "shrink": 2,
+        },
+        "plot.bars": {
+            "labels": ["a", "b"],
+            "values": {"x": [1.0, 2.0]},
+            "ylabel": "y",
+            "ax": None,
+        },
+        "plot.arrows": {"points": points, "vectors": points, "ax": None},
+        "plot.image_rows": {"rows": {"a": images[:2]}, "ax": None},
+        "plot.report_figure": {
+            "report": report,
+            "samples": images[:64],
+            "x_train": images,
+            "name": "x",
+        },
+        "plot.threshold_figure": {
+            "energies": {"a": np.arange(3.0)},
+            "threshold": 1.0,
+            "rows": {"a": images[:2]},
+        },
     }
 
 
 def call(function, arguments):
-    "The function's result; a context is entered, a stream is read, stars are filled in."
+    """The function's result; a context is entered, a stream is read, stars are filled
+    in.
+    """
     parameters = list(inspect.signature(function).parameters.values())
-    star = next((i for i, each in enumerate(parameters) if each.kind is each.VAR_POSITIONAL and each.name in arguments), -1)
-    first = [each for i, each in enumerate(parameters) if each.kind is each.POSITIONAL_ONLY or i < star]
+    star = next(
+        (
+            i
+            for i, each in enumerate(parameters)
+            if each.kind is each.VAR_POSITIONAL and each.name in arguments
+        ),
+        -1,
+    )
+    first = [
+        each
+        for i, each in enumerate(parameters)
+        if each.kind is each.POSITIONAL_ONLY or i < star
+    ]
     positional = [arguments.pop(each.name) for each in first]
     if star >= 0:
         several = arguments.pop(parameters[star].name)

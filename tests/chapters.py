@@ -1,4 +1,5 @@
 """Run a chapter's cells under nbdev_test in a process of its own, with a time limit."""
+
 import os
 import signal
 import subprocess
@@ -7,23 +8,35 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LIMIT = float(os.environ.get("EBM_NB_TIME_LIMIT", 300))  # seconds for one chapter; they aim at less than 60
+LIMIT = float(
+    os.environ.get("EBM_NB_TIME_LIMIT", 300)
+)  # seconds for one chapter; they aim at less than 60
 RUNNING = set()
 
 
 def run_chapter(path, limit=LIMIT):
-    "(passed, output, seconds); at the limit the chapter and all it has started are ended."
+    """(passed, output, seconds); at the limit the chapter and all it has started are
+    ended.
+    """
     start = time.monotonic()
     command = [Path(sys.executable).parent / "nbdev_test", "--path", path]
-    process = subprocess.Popen(command, cwd=path.parent.parent, text=True, start_new_session=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command,
+        cwd=path.parent.parent,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     RUNNING.add(process)
     try:
         output = process.communicate(timeout=limit)[0]
     except subprocess.TimeoutExpired:
         end(process)
         process.communicate()
-        output = f"{path.name} was stopped: it ran longer than its limit of {limit:g} s."
+        output = (
+            f"{path.name} was stopped: it ran longer than its limit of {limit:g} s."
+        )
     RUNNING.discard(process)
     return process.returncode == 0, output, time.monotonic() - start
 

@@ -1,4 +1,7 @@
-"""The house's rules. Each check takes the root of a checkout and yields a sentence for whatever breaks its rule."""
+"""The house's rules. Each check takes the root of a checkout and yields a sentence for
+whatever breaks its rule.
+"""
+
 import ast
 import json
 import os
@@ -25,7 +28,11 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "energy": {"swish"},
     "langevin": set(),
     "replay": set(),
-    "contrastive_divergence": {"data", "langevin", "replay"},  # of data, the stream that `fit` makes of an array
+    "contrastive_divergence": {
+        "data",
+        "langevin",
+        "replay",
+    },  # of data, the stream that `fit` makes of an array
     "training": {"contrastive_divergence", "energy", "langevin", "plot"},
     "trajectory": {"plot"},
     "evaluation": set(),
@@ -35,7 +42,12 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "plot": set(),
     "cli": EVERYTHING,
 }
-MAY_NOT_IMPORT = {"checks": {"tensorflow", "keras"}, "plot": {"tensorflow", "keras"}, "langevin": {"keras"}, "evaluation": {"keras"}}
+MAY_NOT_IMPORT = {
+    "checks": {"tensorflow", "keras"},
+    "plot": {"tensorflow", "keras"},
+    "langevin": {"keras"},
+    "evaluation": {"keras"},
+}
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")
 
@@ -59,13 +71,24 @@ def modules(root):
 
 
 def code_cells(path):
-    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    return [
+        cell
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
 
 
 def run(root, *command):
     "(exit code, output) of a command run in root."
     env = {name: value for name, value in os.environ.items() if name != "IN_TEST"}
-    done = subprocess.run(command, cwd=root, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command,
+        cwd=root,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     return done.returncode, done.stdout
 
 
@@ -75,12 +98,16 @@ def clean(root):
         text = path.read_text(encoding="utf-8")
         nb = json.loads(text)
         clean_nb(nb)
-        if nb2str(nb) != text or any("id" not in cell for cell in json.loads(text)["cells"]):
+        if nb2str(nb) != text or any(
+            "id" not in cell for cell in json.loads(text)["cells"]
+        ):
             yield f"{path.name} is not clean: run nbdev_clean."
 
 
 def export(root):
-    "ebm_nb/ is what the notebooks export: no module differs, is missing or has lost its notebook."
+    """ebm_nb/ is what the notebooks export: no module differs, is missing or has lost
+    its notebook.
+    """
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         copy(root / "settings.ini", fresh)
@@ -89,14 +116,22 @@ def export(root):
         if code:
             yield f"nbdev_export fails:\n{output}"
             return
-        want, have = ({p.name: p.read_text(encoding="utf-8") for p in at.glob("ebm_nb/*.py")} for at in (fresh, root))
+        want, have = (
+            {p.name: p.read_text(encoding="utf-8") for p in at.glob("ebm_nb/*.py")}
+            for at in (fresh, root)
+        )
     for name in sorted(want.keys() | have.keys()):
         if name not in want:
-            yield f"ebm_nb/{name} has no notebook: remove it, or bring its notebook back."
+            yield (
+                f"ebm_nb/{name} has no notebook: remove it, or bring its notebook back."
+            )
         elif name not in have:
             yield f"ebm_nb/{name} is missing: run nbdev_export."
         elif want[name] != have[name]:
-            yield f"ebm_nb/{name} differs from its notebook: edit the notebook, then run nbdev_export."
+            yield (
+                f"ebm_nb/{name} differs from its notebook: edit the notebook, then "
+                "run nbdev_export."
+            )
 
 
 def readme(root):
@@ -107,7 +142,9 @@ def readme(root):
 
 
 def outputs(root):
-    "Stored outputs hold no traceback, no widget state and no path of somebody's machine; notebooks are small."
+    """Stored outputs hold no traceback, no widget state and no path of somebody's
+    machine; notebooks are small.
+    """
     for path in notebooks(root):
         text = path.read_text(encoding="utf-8")
         if len(text.encode()) > 1_000_000:
@@ -118,11 +155,23 @@ def outputs(root):
             where = f"{path.name}, cell {cell['id']}:"
             for output in cell["outputs"]:
                 if output["output_type"] == "error":
-                    yield f"{where} a stored output is a traceback: mend it, then run tools/notebooks.py {path.stem}."
-                if any(kind.startswith("application/vnd.jupyter.widget") for kind in output.get("data", {})):
-                    yield f"{where} a stored output is a widget: run tools/notebooks.py {path.stem}."
+                    yield (
+                        f"{where} a stored output is a traceback: mend it, then run "
+                        f"tools/notebooks.py {path.stem}."
+                    )
+                if any(
+                    kind.startswith("application/vnd.jupyter.widget")
+                    for kind in output.get("data", {})
+                ):
+                    yield (
+                        f"{where} a stored output is a widget: run "
+                        f"tools/notebooks.py {path.stem}."
+                    )
             for found in sorted(set(MACHINE_PATH.findall(json.dumps(cell["outputs"])))):
-                yield f"{where} a stored output names {found}, a path of one machine: print something else."
+                yield (
+                    f"{where} a stored output names {found}, a path of one machine: "
+                    "print something else."
+                )
 
 
 def imported(path):
@@ -131,17 +180,28 @@ def imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, ["ebm_nb" if node.level else None, node.module]))
-            yield from ([f"{base}.{alias.name}" for alias in node.names] if base == "ebm_nb" else [base])
+            base = ".".join(
+                filter(None, ["ebm_nb" if node.level else None, node.module])
+            )
+            yield from (
+                [f"{base}.{alias.name}" for alias in node.names]
+                if base == "ebm_nb"
+                else [base]
+            )
 
 
 def imports(root):
     "Imports point the way of the design's table, and to declared requirements only."
     names = map(name_of, settings(root)["requirements"].split())
-    declared = {IMPORTED_AS.get(name, name) for name in names} | set(sys.stdlib_module_names)
+    declared = {IMPORTED_AS.get(name, name) for name in names} | set(
+        sys.stdlib_module_names
+    )
     for path in modules(root):
         if path.stem not in MAY_IMPORT:
-            yield f"{path.name} is not in the table of tests/house.py: add what it may import."
+            yield (
+                f"{path.name} is not in the table of tests/house.py: add what it "
+                "may import."
+            )
             continue
         may = MAY_IMPORT[path.stem]
         for name in sorted(set(imported(path))):
@@ -149,7 +209,10 @@ def imports(root):
             inner = rest.split(".")[0]
             if top == "ebm_nb":
                 if may is not EVERYTHING and inner not in {*may, "checks"}:
-                    yield f"{path.name} may not import ebm_nb.{inner}: pass what it needs as an argument."
+                    yield (
+                        f"{path.name} may not import ebm_nb.{inner}: pass what it "
+                        "needs as an argument."
+                    )
             elif top in MAY_NOT_IMPORT.get(path.stem, ()):
                 yield f"{path.name} may not import {top}."
             elif top not in declared:
@@ -157,20 +220,32 @@ def imports(root):
 
 
 def ruff(root):
-    "ruff has no complaint, in notebooks either."
-    code, output = run(root, sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", ".")
+    "ruff has no complaint and nothing to format, in notebooks either."
+    ruff = (sys.executable, "-m", "ruff")
+    code, output = run(
+        root, *ruff, "check", "--no-cache", "--output-format", "concise", "."
+    )
     if code:
         yield f"ruff complains:\n{output}"
+    code, output = run(root, *ruff, "format", "--no-cache", "--check", ".")
+    if code:
+        yield f"Code is not formatted: run `ruff format .`.\n{output}"
 
 
 def requirements(root):
     "Only settings.ini states a requirement's version."
     needs = settings(root)["requirements"] + " " + settings(root)["dev_requirements"]
     stated = re.compile(rf"\b({'|'.join(map(name_of, needs.split()))})\s*[<>=~!]=\s*\d")
-    files = [root / name for name in ("setup.py", "Makefile", ".pre-commit-config.yaml", ".ci/run")]
+    files = [
+        root / name
+        for name in ("setup.py", "Makefile", ".pre-commit-config.yaml", ".ci/run")
+    ]
     for path in [*files, *root.glob(".github/**/*.yml")]:
         for found in stated.finditer(path.read_text(encoding="utf-8")):
-            yield f"{path.relative_to(root)} states '{found[0]}': requirements belong in settings.ini only."
+            yield (
+                f"{path.relative_to(root)} states '{found[0]}': requirements belong "
+                "in settings.ini only."
+            )
     for path in [*root.glob("*requirements*.txt"), *root.glob("environment*.y*ml")]:
         yield f"{path.name} repeats requirements: settings.ini alone states them."
 

@@ -1,15 +1,33 @@
-"""The scrubber under a reader's hand: in a plain page, in JupyterLab, and each chapter's laboratory."""
+"""The scrubber under a reader's hand: in a plain page, in JupyterLab, and each
+chapter's laboratory.
+"""
+
 import re
 
 import numpy as np
 import pytest
-from browser import chromium, cut, faults, finished, jupyterlab, opened, pixels, running, shot, until
+from browser import (
+    chromium,
+    cut,
+    faults,
+    finished,
+    jupyterlab,
+    opened,
+    pixels,
+    running,
+    shot,
+    until,
+)
 from ebm_nb.trajectory import Scrubber, read, readout
 from house import ROOT, code_cells, notebooks
 
 pytestmark = pytest.mark.browser
 
-PLAYABLE = [path.stem for path in notebooks(ROOT) if any("interact(" in "".join(cell["source"]) for cell in code_cells(path))]
+PLAYABLE = [
+    path.stem
+    for path in notebooks(ROOT)
+    if any("interact(" in "".join(cell["source"]) for cell in code_cells(path))
+]
 
 
 @pytest.fixture(scope="module")
@@ -19,24 +37,34 @@ def browser():
 
 
 def walk(seed=0, steps=121, chains=6):
-    "A made-up trajectory: images that slowly turn from noise into blobs, with energies that fall."
+    """A made-up trajectory: images that slowly turn from noise into blobs, with
+    energies that fall.
+    """
     rng = np.random.default_rng(seed)
     part = np.linspace(0, 1, steps)[:, None, None, None]
     blob = np.hanning(32)[:, None] * np.hanning(32) * 2 - 1
-    x = (1 - part) * rng.uniform(-1, 1, (1, chains, 32, 32)) + part * np.roll(blob, 8 * seed, 0)
+    x = (1 - part) * rng.uniform(-1, 1, (1, chains, 32, 32)) + part * np.roll(
+        blob, 8 * seed, 0
+    )
     energy = 40 * np.exp(-5 * part[..., 0, 0]) + rng.normal(0, 0.3, (steps, chains))
     return x.astype(np.float32), energy.astype(np.float32)
 
 
 # ---- a plain page ----
 
+
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     "A page with two equal scrubbers and a different one."
-    same, other = Scrubber(*walk(), frames=60), Scrubber(*walk(seed=1, chains=3), frames=30, spacing="log")
+    same, other = (
+        Scrubber(*walk(), frames=60),
+        Scrubber(*walk(seed=1, chains=3), frames=30, spacing="log"),
+    )
     path = tmp_path_factory.mktemp("page") / "three.html"
     same.save(path)
-    path.write_text(path.read_text().replace("</main>", f"{same.static()}{other.static()}</main>"))
+    path.write_text(
+        path.read_text().replace("</main>", f"{same.static()}{other.static()}</main>")
+    )
     return path
 
 
@@ -50,7 +78,11 @@ def page(browser, page_file, request):
 
 def parts(page, i=0):
     view = page.locator(".ebm-view").nth(i)
-    return view, view.get_by_role("slider", name="Langevin step").first, view.locator(".ebm-curve")
+    return (
+        view,
+        view.get_by_role("slider", name="Langevin step").first,
+        view.locator(".ebm-curve"),
+    )
 
 
 def frame(page, i=0):
@@ -63,19 +95,40 @@ def test_plain_page_shows_the_frames(page):
     for index in (0, 17, 59):
         slider.fill(str(index))
         assert frame(page) == index
-        assert np.abs(pixels(view.locator("canvas").nth(4)) - frames.x[index, 4]).mean() < 0.12
-        assert curve.get_attribute("aria-valuetext") == slider.get_attribute("aria-valuetext") == readout(frames, index)
-        assert readout(frames, index) in view.get_by_role("img").get_attribute("aria-label")
-        assert view.locator(".ebm-readout").inner_text().startswith(readout(frames, index))
-    assert frame(page, 1) == frame(page, 2) == 0, "the other scrubbers stay where they are"
+        assert (
+            np.abs(pixels(view.locator("canvas").nth(4)) - frames.x[index, 4]).mean()
+            < 0.12
+        )
+        assert (
+            curve.get_attribute("aria-valuetext")
+            == slider.get_attribute("aria-valuetext")
+            == readout(frames, index)
+        )
+        assert readout(frames, index) in view.get_by_role("img").get_attribute(
+            "aria-label"
+        )
+        assert (
+            view.locator(".ebm-readout").inner_text().startswith(readout(frames, index))
+        )
+    assert frame(page, 1) == frame(page, 2) == 0, (
+        "the other scrubbers stay where they are"
+    )
     shot(page, "page", full_page=True)
 
 
 def test_plain_page_keys(page):
     view, _, curve = parts(page)
     curve.focus()
-    for key, index in [("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("PageUp", 7), ("PageDown", 1), ("End", 59), ("Home", 0),
-                       ("ArrowLeft", 0)]:
+    for key, index in [
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("PageUp", 7),
+        ("PageDown", 1),
+        ("End", 59),
+        ("Home", 0),
+        ("ArrowLeft", 0),
+    ]:
         page.keyboard.press(key)
         assert frame(page) == index, key
     page.keyboard.press("ArrowDown")
@@ -88,11 +141,15 @@ def test_plain_page_keys(page):
     page.keyboard.press(" ")
     stopped = frame(page)
     page.wait_for_timeout(300)
-    assert frame(page) == stopped and curve.evaluate("e => e === document.activeElement")
+    assert frame(page) == stopped and curve.evaluate(
+        "e => e === document.activeElement"
+    )
 
 
 def test_plain_page_plays(browser, page_file):
-    "The page's clock stands still but for what the test lets pass: 80 ms a frame at 1 x."
+    """The page's clock stands still but for what the test lets pass: 80 ms a frame at 1
+    x.
+    """
     with opened(browser, page_file.as_uri()) as page:
         page.clock.install(time=0)
         page.reload()
@@ -116,7 +173,9 @@ def test_plain_page_plays(browser, page_file):
         slider.fill("57")
         play()
         page.clock.run_for(1000)
-        assert frame(page) == 59 and view.get_by_role("button", name="Play").count(), "the stop at the end"
+        assert frame(page) == 59 and view.get_by_role("button", name="Play").count(), (
+            "the stop at the end"
+        )
         play()
         page.clock.run_for(190)
         assert frame(page) == 9, "played again from the start"
@@ -150,18 +209,30 @@ def test_plain_page_seeks_and_drags(page):
     assert "chain 2: energy" in view.locator(".ebm-readout").inner_text()
 
 
-@pytest.mark.parametrize("page", [{}, {"color_scheme": "dark"}, {"width": 400}], ids=["light", "dark", "narrow"], indirect=True)
+@pytest.mark.parametrize(
+    "page",
+    [{}, {"color_scheme": "dark"}, {"width": 400}],
+    ids=["light", "dark", "narrow"],
+    indirect=True,
+)
 def test_plain_page_is_accessible(page, request):
     parts(page)[1].fill("30")
     assert not faults(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no scrolling sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        "no scrolling sideways"
+    )
     shot(page, f"page-{request.node.callspec.id}", full_page=True)
 
 
 def test_plain_page_without_scripts(browser, page_file):
     with opened(browser, page_file.as_uri(), java_script_enabled=False) as page:
-        assert page.locator("figure img").count() == 3 and page.locator("figcaption").count() == 3
-        assert "First: step 0 of 120" in page.locator("figure img").first.get_attribute("alt")
+        assert (
+            page.locator("figure img").count() == 3
+            and page.locator("figcaption").count() == 3
+        )
+        assert "First: step 0 of 120" in page.locator("figure img").first.get_attribute(
+            "alt"
+        )
         shot(page, "page-without-scripts", full_page=True)
 
 
@@ -187,7 +258,9 @@ while not Path("go").exists():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
-    (book / "benchmarks").symlink_to(ROOT / "benchmarks")  # chapters read what was measured from ../benchmarks
+    (book / "benchmarks").symlink_to(
+        ROOT / "benchmarks"
+    )  # chapters read what was measured from ../benchmarks
     (book / "nbs").mkdir()
     return book / "nbs"
 
@@ -203,23 +276,36 @@ class Box:
 
     def __init__(self, page):
         self.page, self.all = page, page.locator(".ebm-scrubber-box").first
-        self.curve, self.handle = self.all.locator(".ebm-curve"), self.all.locator(".noUi-handle")
-        self.readout, self.canvas = self.all.locator(".ebm-readout"), self.all.locator("canvas").first
+        self.curve, self.handle = (
+            self.all.locator(".ebm-curve"),
+            self.all.locator(".noUi-handle"),
+        )
+        self.readout, self.canvas = (
+            self.all.locator(".ebm-readout"),
+            self.all.locator("canvas").first,
+        )
 
     def frame(self):
         return int(self.curve.get_attribute("aria-valuenow"))
 
     def drag(self):
-        "Drag the slider from end to end; at each of 21 places frame and picture have followed the hand."
+        """Drag the slider from end to end; at each of 21 places frame and picture have
+        followed the hand.
+        """
         track, pictures = self.all.locator(".noUi-base").bounding_box(), set()
         at = track["y"] + track["height"] / 2
         self.page.keyboard.press("Home")
         handle = self.handle.bounding_box()
-        self.page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+        self.page.mouse.move(
+            handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+        )
         self.page.mouse.down()
         for part in np.linspace(0, 1, 21):
             self.page.mouse.move(track["x"] + part * track["width"], at)
-            until(lambda: abs(self.frame() - 119 * part) <= 3, what=f"frame {119 * part:.0f} under the hand")
+            until(
+                lambda: abs(self.frame() - 119 * part) <= 3,
+                what=f"frame {119 * part:.0f} under the hand",
+            )
             pictures.add(self.canvas.evaluate("c => c.toDataURL()"))
         self.page.mouse.up()
         assert len(pictures) == 21 and self.frame() == 119
@@ -231,14 +317,28 @@ def move_everything(box, page):
     box.curve.focus()
     box.drag()
     box.curve.focus()
-    for key, index in [("Home", 0), ("ArrowRight", 1), ("PageUp", 13), ("ArrowLeft", 12), ("End", 119), ("PageDown", 107)]:
+    for key, index in [
+        ("Home", 0),
+        ("ArrowRight", 1),
+        ("PageUp", 13),
+        ("ArrowLeft", 12),
+        ("End", 119),
+        ("PageDown", 107),
+    ]:
         page.keyboard.press(key)
         assert box.frame() == index, key
-    assert box.curve.evaluate("e => e === document.activeElement"), "JupyterLab took the focus"
+    assert box.curve.evaluate("e => e === document.activeElement"), (
+        "JupyterLab took the focus"
+    )
     area = box.curve.bounding_box()
     page.mouse.click(area["x"] + area["width"] / 4, area["y"] + 30)
     assert abs(box.frame() - 30) <= 1
-    until(lambda: abs(float(box.handle.get_attribute("aria-valuenow")) - box.frame()) < 0.5, what="the slider's move to the curve's frame")
+    until(
+        lambda: (
+            abs(float(box.handle.get_attribute("aria-valuenow")) - box.frame()) < 0.5
+        ),
+        what="the slider's move to the curve's frame",
+    )
     start = box.frame()
     box.all.get_by_role("button", name="Play or pause").click()
     until(lambda: box.frame() >= start + 5, what="play")
@@ -254,12 +354,16 @@ def move_everything(box, page):
 
 
 def looks(page, box, theme):
-    "Keep pictures of the scrubber in this theme, wide and at 400 px; no serious fault, nothing cut off."
+    """Keep pictures of the scrubber in this theme, wide and at 400 px; no serious
+    fault, nothing cut off.
+    """
     for width in (1200, 400):
         box.all.evaluate("(e, width) => { e.style.maxWidth = `${width}px`; }", width)
         box.all.scroll_into_view_if_needed()
         assert not (found := faults(page, ".ebm-scrubber-box")), found
-        assert box.all.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), f"cut off at {width} px"
+        assert box.all.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), (
+            f"cut off at {width} px"
+        )
         shot(page, f"lab-08-{theme}-{width}")
     box.all.evaluate("e => { e.style.maxWidth = ''; }")
 
@@ -267,24 +371,43 @@ def looks(page, box, theme):
 def test_chapter_8_in_jupyterlab(browser, folder, lab):
     cut("08_trajectory", folder, extra=[WATCH, BUSY, "print('done')"])
     with running(browser, lab, "08_trajectory", width=1200, height=1000) as page:
-        until(lambda: (folder / "busy").exists() or finished(page), 900, "the run of all cells", every=1)
+        until(
+            lambda: (folder / "busy").exists() or finished(page),
+            900,
+            "the run of all cells",
+            every=1,
+        )
         box = Box(page)
         box.all.locator("canvas").first.wait_for()
         page.wait_for_timeout(1500)
         move_everything(box, page)
-        assert not (folder / "said.txt").read_text(), "the kernel was not busy after all"
+        assert not (folder / "said.txt").read_text(), (
+            "the kernel was not busy after all"
+        )
         (folder / "go").touch()
         until(lambda: finished(page), 300, "the end of the run")
-        until(lambda: re.search(r"index \d+.*chain 3", (folder / "said.txt").read_text(), re.S), 60, "news from the browser")
+        until(
+            lambda: re.search(
+                r"index \d+.*chain 3", (folder / "said.txt").read_text(), re.S
+            ),
+            60,
+            "news from the browser",
+        )
 
         move_everything(box, page)
-        until(lambda: "playing True" in (folder / "said.txt").read_text(), 30, "news that it plays")
+        until(
+            lambda: "playing True" in (folder / "said.txt").read_text(),
+            30,
+            "news that it plays",
+        )
         box.all.locator("canvas").nth(4).hover()  # Python answers with index 33
         until(lambda: box.frame() == 33, what="a move from Python")
         looks(page, box, "light")
         twin = page.locator("figure.ebm-scrubber .ebm-view").first
         twin.get_by_label("Langevin step").first.fill("20")
-        assert twin.locator(".ebm-curve").get_attribute("aria-valuenow") == "20", "the static twin lives in an output, too"
+        assert twin.locator(".ebm-curve").get_attribute("aria-valuenow") == "20", (
+            "the static twin lives in an output, too"
+        )
         page.get_by_role("menuitem", name="Settings", exact=True).click()
         page.get_by_text("Theme", exact=True).first.hover()
         page.get_by_text("JupyterLab Dark", exact=True).click()
@@ -295,7 +418,9 @@ def test_chapter_8_in_jupyterlab(browser, folder, lab):
 
 @pytest.mark.parametrize("name", PLAYABLE)
 def test_laboratory(name, browser, folder, lab):
-    "Move the first slider of the chapter's laboratory by one step: the output under it changes."
+    """Move the first slider of the chapter's laboratory by one step: the output under
+    it changes.
+    """
     cut(name, folder, upto="interact(")
     with running(browser, lab, name, width=1200) as page:
         box = page.locator(".widget-interact").last
@@ -304,13 +429,18 @@ def test_laboratory(name, browser, folder, lab):
         picture.wait_for()
         until(lambda: finished(page), 300, "the end of the run")
         look = lambda: box.locator(".jp-OutputArea").last.evaluate(
-            "e => [e.innerText, ...[...e.querySelectorAll('img')].map(i => i.src)].join()")
+            "e => [e.innerText, ...[...e.querySelectorAll('img')].map(i => "
+            "i.src)].join()"
+        )
         before = look()
         box.scroll_into_view_if_needed()
         box.locator(".noUi-handle").first.focus()
         page.keyboard.press("ArrowRight")
         until(lambda: look() != before, 120, "a new picture")
         page.wait_for_timeout(500)
-        assert not box.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*=error]").count()
+        assert not box.locator(
+            "[data-mime-type='application/vnd.jupyter.stderr'], "
+            ".jp-RenderedText[data-mime-type*=error]"
+        ).count()
         shot(page, f"lab-{name}")
         assert not page.watch.outside

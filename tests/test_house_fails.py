@@ -1,4 +1,7 @@
-"""Each rule of the house really fails when it is broken: in a copy of the checkout, one break at a time."""
+"""Each rule of the house really fails when it is broken: in a copy of the checkout, one
+break at a time.
+"""
+
 import json
 from shutil import copytree, ignore_patterns
 
@@ -9,14 +12,32 @@ from execnb.nbio import nb2str
 
 pytestmark = pytest.mark.slow
 
-TRACEBACK = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
-WIDGET = {"output_type": "display_data", "metadata": {}, "data": {"application/vnd.jupyter.widget-view+json": {}}}
+TRACEBACK = {
+    "output_type": "error",
+    "ename": "ValueError",
+    "evalue": "",
+    "traceback": [],
+}
+WIDGET = {
+    "output_type": "display_data",
+    "metadata": {},
+    "data": {"application/vnd.jupyter.widget-view+json": {}},
+}
 PATH = {"output_type": "stream", "name": "stdout", "text": ["/home/somebody/file\n"]}
 
 
 @pytest.fixture
 def copy(tmp_path):
-    skip = ignore_patterns(".venv", ".git", ".pytest_cache", ".ruff_cache", "__pycache__", "demo", "runs", "build")
+    skip = ignore_patterns(
+        ".venv",
+        ".git",
+        ".pytest_cache",
+        ".ruff_cache",
+        "__pycache__",
+        "demo",
+        "runs",
+        "build",
+    )
     return copytree(house.ROOT, tmp_path / "copy", ignore=skip)
 
 
@@ -32,35 +53,140 @@ def edit(root, change, name="90_plot"):
 
 
 def add_cell(root, source, outputs=(), **changes):
-    cell = {"cell_type": "code", "execution_count": None, "id": "0000", "metadata": {}, "outputs": list(outputs)}
-    edit(root, lambda nb: nb["cells"].append(cell | {"source": source.splitlines(keepends=True)} | changes))
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "0000",
+        "metadata": {},
+        "outputs": list(outputs),
+    }
+    edit(
+        root,
+        lambda nb: nb["cells"].append(
+            cell | {"source": source.splitlines(keepends=True)} | changes
+        ),
+    )
 
 
 BREAKS = {
-    "unclean notebook": (house.clean, "is not clean", lambda root: add_cell(root, "1 + 1", execution_count=7)),
-    "edited module": (house.export, "differs from its notebook", lambda root: append(root / "ebm_nb/plot.py", "\nx = 1\n")),
-    "edited notebook": (house.export, "differs from its notebook", lambda root: add_cell(root, "#| export\nx = 1")),
-    "edited init": (house.export, "__init__.py differs", lambda root: append(root / "ebm_nb/__init__.py", "import keras\n")),
-    "removed notebook": (house.export, "plot.py has no notebook", lambda root: (root / "nbs/90_plot.ipynb").unlink()),
-    "removed module": (house.export, "plot.py is missing", lambda root: (root / "ebm_nb/plot.py").unlink()),
-    "changed README": (house.readme, "README differs", lambda root: append(root / "README.md", "More.\n")),
-    "changed index": (house.readme, "README differs", lambda root: edit(
-        root, lambda nb: nb["cells"].append({"cell_type": "markdown", "id": "0", "metadata": {}, "source": ["More."]}), "index")),
-    "traceback": (house.outputs, "is a traceback", lambda root: add_cell(root, "f()", [TRACEBACK])),
-    "widget": (house.outputs, "is a widget", lambda root: add_cell(root, "f()", [WIDGET])),
-    "widget state": (house.outputs, "holds widget state", lambda root: edit(root, lambda nb: nb["metadata"].update(widgets={}))),
-    "path": (house.outputs, "/home/somebody/file", lambda root: add_cell(root, "f()", [PATH])),
-    "big notebook": (house.outputs, "over 1 MB", lambda root: add_cell(root, "#" * 1_000_001)),
-    "wrong direction": (house.imports, "may not import ebm_nb.data", lambda root: append(
-        root / "ebm_nb/langevin.py", "def f():\n    from .data import load_images\n")),
-    "importing cli": (house.imports, "may not import ebm_nb.cli", lambda root: append(root / "ebm_nb/plot.py", "from ebm_nb import cli\n")),
-    "TensorFlow in plot": (house.imports, "may not import tensorflow", lambda root: append(
-        root / "ebm_nb/plot.py", "import tensorflow as tf\n")),
-    "undeclared import": (house.imports, "imports nbdev", lambda root: append(root / "ebm_nb/plot.py", "import nbdev.showdoc\n")),
-    "import star": (house.ruff, "F403", lambda root: add_cell(root, "from math import *")),
-    "undefined name": (house.ruff, "F821", lambda root: add_cell(root, "print(nowhere_defined)")),
-    "undefined name in a test": (house.ruff, "F821", lambda root: append(root / "tests/conftest.py", "print(nowhere_defined)\n")),
-    "second place for versions": (house.requirements, "keras>=3", lambda root: append(root / "Makefile", "# keras>=3\n")),
+    "unclean notebook": (
+        house.clean,
+        "is not clean",
+        lambda root: add_cell(root, "1 + 1", execution_count=7),
+    ),
+    "edited module": (
+        house.export,
+        "differs from its notebook",
+        lambda root: append(root / "ebm_nb/plot.py", "\nx = 1\n"),
+    ),
+    "edited notebook": (
+        house.export,
+        "differs from its notebook",
+        lambda root: add_cell(root, "#| export\nx = 1"),
+    ),
+    "edited init": (
+        house.export,
+        "__init__.py differs",
+        lambda root: append(root / "ebm_nb/__init__.py", "import keras\n"),
+    ),
+    "removed notebook": (
+        house.export,
+        "plot.py has no notebook",
+        lambda root: (root / "nbs/90_plot.ipynb").unlink(),
+    ),
+    "removed module": (
+        house.export,
+        "plot.py is missing",
+        lambda root: (root / "ebm_nb/plot.py").unlink(),
+    ),
+    "changed README": (
+        house.readme,
+        "README differs",
+        lambda root: append(root / "README.md", "More.\n"),
+    ),
+    "changed index": (
+        house.readme,
+        "README differs",
+        lambda root: edit(
+            root,
+            lambda nb: nb["cells"].append(
+                {
+                    "cell_type": "markdown",
+                    "id": "0",
+                    "metadata": {},
+                    "source": ["More."],
+                }
+            ),
+            "index",
+        ),
+    ),
+    "traceback": (
+        house.outputs,
+        "is a traceback",
+        lambda root: add_cell(root, "f()", [TRACEBACK]),
+    ),
+    "widget": (
+        house.outputs,
+        "is a widget",
+        lambda root: add_cell(root, "f()", [WIDGET]),
+    ),
+    "widget state": (
+        house.outputs,
+        "holds widget state",
+        lambda root: edit(root, lambda nb: nb["metadata"].update(widgets={})),
+    ),
+    "path": (
+        house.outputs,
+        "/home/somebody/file",
+        lambda root: add_cell(root, "f()", [PATH]),
+    ),
+    "big notebook": (
+        house.outputs,
+        "over 1 MB",
+        lambda root: add_cell(root, "#" * 1_000_001),
+    ),
+    "wrong direction": (
+        house.imports,
+        "may not import ebm_nb.data",
+        lambda root: append(
+            root / "ebm_nb/langevin.py", "def f():\n    from .data import load_images\n"
+        ),
+    ),
+    "importing cli": (
+        house.imports,
+        "may not import ebm_nb.cli",
+        lambda root: append(root / "ebm_nb/plot.py", "from ebm_nb import cli\n"),
+    ),
+    "TensorFlow in plot": (
+        house.imports,
+        "may not import tensorflow",
+        lambda root: append(root / "ebm_nb/plot.py", "import tensorflow as tf\n"),
+    ),
+    "undeclared import": (
+        house.imports,
+        "imports nbdev",
+        lambda root: append(root / "ebm_nb/plot.py", "import nbdev.showdoc\n"),
+    ),
+    "import star": (
+        house.ruff,
+        "F403",
+        lambda root: add_cell(root, "from math import *"),
+    ),
+    "undefined name": (
+        house.ruff,
+        "F821",
+        lambda root: add_cell(root, "print(nowhere_defined)"),
+    ),
+    "undefined name in a test": (
+        house.ruff,
+        "F821",
+        lambda root: append(root / "tests/conftest.py", "print(nowhere_defined)\n"),
+    ),
+    "second place for versions": (
+        house.requirements,
+        "keras>=3",
+        lambda root: append(root / "Makefile", "# keras>=3\n"),
+    ),
 }
 
 

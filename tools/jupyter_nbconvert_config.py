@@ -1,4 +1,7 @@
-"""nbconvert and mkdocs-jupyter read this with JUPYTER_CONFIG_DIR=tools: chapters become HTML that needs no network."""
+"""nbconvert and mkdocs-jupyter read this with JUPYTER_CONFIG_DIR=tools: chapters become
+HTML that needs no network.
+"""
+
 import sys
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""Print which cells nbdev_test leaves out, past its capture of what cells print. A hidden cell of index.ipynb runs this."""
+"""Print which cells nbdev_test leaves out, past its capture of what cells print. A
+hidden cell of index.ipynb runs this.
+"""
+
 import sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -9,7 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def left_out(root=ROOT):
-    "For each flag of settings.ini the notebooks with such cells: {'slow': {'07_training': 2}}."
+    """For each flag of settings.ini the notebooks with such cells: {'slow':
+    {'07_training': 2}}.
+    """
     settings = ConfigParser(delimiters=["="])
     settings.read(root / "settings.ini", encoding="utf-8")
     found = {flag: {} for flag in settings["DEFAULT"]["tst_flags"].split()}
@@ -23,4 +28,9 @@ def left_out(root=ROOT):
 if __name__ == "__main__":
     for flag, cells in left_out().items():
         which = ", ".join(f"{name} {n}" for name, n in cells.items()) or "none"
-        print(f"Cells flagged `{flag}` are left out (run them with --flags {flag}): {which}", file=sys.__stdout__, flush=True)
+        print(
+            f"Cells flagged `{flag}` are left out (run them with --flags {flag}): "
+            f"{which}",
+            file=sys.__stdout__,
+            flush=True,
+        )

@@ -1,8 +1,12 @@
-"""Run chapters again and store what they print: `python tools/notebooks.py [NAME...]`; no NAME means all.
+"""Run chapters again and store what they print: `python tools/notebooks.py [NAME...]`;
+no NAME means all.
 
-The same cells run as under nbdev_test; the others (`#| slow`, `#| eval: false`) keep the outputs they have.
-`--flags slow` runs the slow ones too. `--check` stores nothing and fails where a picture is not, byte for byte, the stored one.
+The same cells run as under nbdev_test; the others (`#| slow`, `#| eval: false`) keep
+the outputs they have.
+`--flags slow` runs the slow ones too. `--check` stores nothing and fails where a
+picture is not, byte for byte, the stored one.
 """
+
 import argparse
 import asyncio
 import json
@@ -25,28 +29,44 @@ from nbdev.process import NBProcessor
 ROOT = Path(__file__).resolve().parent.parent
 SKIP = "skip-execution"  # nbclient's tag; cleaning removes it
 WIDGET = "application/vnd.jupyter.widget-view+json"
-CHATTER = re.compile(r"""
+CHATTER = re.compile(
+    r"""
     ^(\d{4}-\d\d-\d\d\ [\d:.]+:\ [IWEF]\ (external|tensorflow)/  # TensorFlow's C++ log
     |[IWEF]\d{4}\ [\d:.]+\ +\d+\ .*\.cc:\d+\]                    # absl's
     |WARNING:\ All\ log\ messages\ before\ absl
-    |To\ enable\ the\ following\ instructions)""", re.X)
+    |To\ enable\ the\ following\ instructions)""",
+    re.X,
+)
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CELL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py")
 
 
 def skipped(path, force):
-    "Indices of the code cells that nbdev_test would not run, by its own rules; None if it skips the whole notebook."
+    """Indices of the code cells that nbdev_test would not run, by its own rules; None
+    if it skips the whole notebook.
+    """
     nb = NBProcessor(path, procs=FrontmatterProc, process=True).nb
     if str(getattr(nb, "frontmatter_", {}).get("skip_exec", "")).lower() == "true":
         return None
     flags = set(get_config(path=path.parent).tst_flags.split()) - set(force)
-    return {i for i, cell in enumerate(nb.cells) if cell.cell_type == "code" and (
-        cell.directives_.get("eval:", [""])[0].lower() == "false" or flags & cell.directives_.keys())}
+    return {
+        i
+        for i, cell in enumerate(nb.cells)
+        if cell.cell_type == "code"
+        and (
+            cell.directives_.get("eval:", [""])[0].lower() == "false"
+            or flags & cell.directives_.keys()
+        )
+    }
 
 
 def collapse(line):
-    "The last state of a progress bar that was redrawn with backspaces or carriage returns."
-    return next((part for part in reversed(re.split("[\b\r]+", line)) if part.strip()), "")
+    """The last state of a progress bar that was redrawn with backspaces or carriage
+    returns.
+    """
+    return next(
+        (part for part in reversed(re.split("[\b\r]+", line)) if part.strip()), ""
+    )
 
 
 def tidy_text(text, stderr=False):
@@ -56,14 +76,18 @@ def tidy_text(text, stderr=False):
 
 
 def tidy(outputs):
-    "Outputs without start-up chatter, widget views (their state is not stored) and progress bars' history."
+    """Outputs without start-up chatter, widget views (their state is not stored) and
+    progress bars' history.
+    """
     kept = []
     for out in outputs:
         data = out.get("data", {})
         if data.pop(WIDGET, None) is not None and not data.keys() - {"text/plain"}:
             continue
         if out.output_type == "stream":
-            same = kept and kept[-1].output_type == "stream" and kept[-1].name == out.name
+            same = (
+                kept and kept[-1].output_type == "stream" and kept[-1].name == out.name
+            )
             text, out = (kept.pop().text + out.text, out) if same else (out.text, out)
             out.text = text
         kept.append(out)
@@ -77,20 +101,31 @@ def tidy(outputs):
 
 
 def pictures(nb):
-    return {(cell.id, i): out.data["image/png"].strip() for cell in nb.cells for i, out in enumerate(cell.get("outputs", []))
-            if "image/png" in out.get("data", {})}
+    return {
+        (cell.id, i): out.data["image/png"].strip()
+        for cell in nb.cells
+        for i, out in enumerate(cell.get("outputs", []))
+        if "image/png" in out.get("data", {})
+    }
 
 
 def run(path, timeout, force=(), check=False):
-    "Run a notebook and store its outputs, or only check them; the cells whose pictures differ from the stored ones."
+    """Run a notebook and store its outputs, or only check them; the cells whose
+    pictures differ from the stored ones.
+    """
     nb = nbformat.read(path, as_version=4)
     skip, before = skipped(path, force), pictures(nb)
     if skip is None:
         return []
     for i in skip:
         nb.cells[i].metadata["tags"] = [SKIP]
-    client = NotebookClient(nb, kernel_name="python3", timeout=timeout, record_timing=False,
-                            resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        nb,
+        kernel_name="python3",
+        timeout=timeout,
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
     asyncio.run(asyncio.wait_for(client.async_execute(stderr=DEVNULL), timeout))
     nb.metadata.pop("widgets", None)
     for i, cell in enumerate(nb.cells):
@@ -99,21 +134,33 @@ def run(path, timeout, force=(), check=False):
     after = pictures(nb)
     if not check:
         write(path, json.loads(nbformat.writes(nb)))
-    return sorted({key[0] for key in before | after if before.get(key) != after.get(key)})
+    return sorted(
+        {key[0] for key in before | after if before.get(key) != after.get(key)}
+    )
 
 
 def write(path, nb):
-    "Clean as nbdev_clean does, write beside and rename: a stop leaves the old notebook whole."
+    """Clean as nbdev_clean does, write beside and rename: a stop leaves the old
+    notebook whole.
+    """
     cfg = get_config(path=path.parent)
-    clean_nb(nb, clean_ids=cfg.clean_ids, allowed_metadata_keys=cfg.get("allowed_metadata_keys", "").split(),
-             allowed_cell_metadata_keys=cfg.get("allowed_cell_metadata_keys", "").split())
+    clean_nb(
+        nb,
+        clean_ids=cfg.clean_ids,
+        allowed_metadata_keys=cfg.get("allowed_metadata_keys", "").split(),
+        allowed_cell_metadata_keys=cfg.get("allowed_cell_metadata_keys", "").split(),
+    )
     beside = path.with_suffix(".ipynb.tmp")
     beside.write_text(nb2str(nb), encoding="utf-8")
     beside.replace(path)
 
 
 def environment():
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
+    os.environ |= {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(ROOT),
+    }
     if os.environ.get("EBM_NB_DATA"):
         os.environ["EBM_NB_DATA"] = str(Path(os.environ["EBM_NB_DATA"]).resolve())
 
@@ -121,13 +168,23 @@ def environment():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as 04_langevin")
-    parser.add_argument("--flags", default="", help="flags of cells to run that are normally left out")
-    parser.add_argument("--check", action="store_true", help="store nothing; fail where a picture differs from the stored one")
-    parser.add_argument("--timeout", type=int, default=600, help="seconds for one notebook")
+    parser.add_argument(
+        "--flags", default="", help="flags of cells to run that are normally left out"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="store nothing; fail where a picture differs from the stored one",
+    )
+    parser.add_argument(
+        "--timeout", type=int, default=600, help="seconds for one notebook"
+    )
     args = parser.parse_args()
     environment()
     nbs = ROOT / "nbs"
-    paths = [nbs / f"{Path(name).stem}.ipynb" for name in args.names] or sorted(nbs.glob("[!_.]*.ipynb"))
+    paths = [nbs / f"{Path(name).stem}.ipynb" for name in args.names] or sorted(
+        nbs.glob("[!_.]*.ipynb")
+    )
     failed = 0
     for path in paths:
         start, problem, differing = time.time(), "", []
@@ -137,7 +194,11 @@ def main():
             problem = f"  FAILED, left as it was\n{error}"
         except TimeoutError:
             problem = f"  FAILED, left as it was: over {args.timeout} s"
-        told = f"  other pictures than before: cells {', '.join(differing)}" if differing else ""
+        told = (
+            f"  other pictures than before: cells {', '.join(differing)}"
+            if differing
+            else ""
+        )
         print(f"{path.stem:28} {time.time() - start:6.1f} s{told}{problem}", flush=True)
         failed += bool(problem or (args.check and differing))
     sys.exit(bool(failed))

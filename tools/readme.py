@@ -1,7 +1,10 @@
-"""Make README.md and docs/images/ from nbs/index.ipynb; `--check` writes nothing and fails where they differ.
+"""Make README.md and docs/images/ from nbs/index.ipynb; `--check` writes nothing and
+fails where they differ.
 
-nbdev's own nbdev_readme needs Quarto. This runs nbdev's processors, then nbconvert's Markdown exporter.
+nbdev's own nbdev_readme needs Quarto. This runs nbdev's processors, then nbconvert's
+Markdown exporter.
 """
+
 import argparse
 import os
 import re
@@ -32,7 +35,9 @@ def from_root(match):
 
 
 def readme(index):
-    "The text of the README and its images as {path: bytes}; `#| fig-alt: ...` in a cell describes its image."
+    """The text of the README and its images as {path: bytes}; `#| fig-alt: ...` in a
+    cell describes its image.
+    """
     nb = read_nb(index)
     Processors()(nb)
     for cell in nb.cells:
@@ -43,11 +48,15 @@ def readme(index):
         if cell.cell_type == "code":
             cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
     nb.metadata = {"language_info": {"name": "python"}}
-    text, found = MarkdownExporter().from_notebook_node(nbformat.reads(nb2str(nb), as_version=4))
+    text, found = MarkdownExporter().from_notebook_node(
+        nbformat.reads(nb2str(nb), as_version=4)
+    )
     images = {}
     for i, (name, data) in enumerate(found["outputs"].items(), 1):
         path = IMAGES / f"index_{i}{Path(name).suffix}"
-        alt = " ".join(nb.cells[int(name.split("_")[1])].directives_.get("fig-alt:", ["figure"]))
+        alt = " ".join(
+            nb.cells[int(name.split("_")[1])].directives_.get("fig-alt:", ["figure"])
+        )
         text = text.replace(f"![png]({name})", f"![{alt}]({path.as_posix()})")
         images[path] = data
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", images
@@ -61,7 +70,11 @@ def main():
     text, images = readme(Path("nbs/index.ipynb"))
     wanted = {Path("README.md"): text.encode()} | images
     surplus = set(IMAGES.glob("index_*")) - set(images)
-    differ = [path for path, data in wanted.items() if not path.exists() or path.read_bytes() != data]
+    differ = [
+        path
+        for path, data in wanted.items()
+        if not path.exists() or path.read_bytes() != data
+    ]
     for path in differ if not check else []:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[path])

@@ -1,9 +1,14 @@
-"""Install a finished training as shipped weights: `python tools/ship_weights.py DIR NAME`.
+"""Install a finished training as shipped weights: `python tools/ship_weights.py DIR
+NAME`.
 
-DIR is a folder that `ebm_nb train` wrote, NAME is mnist or digits. Its weights, config.json and history.csv go to ebm_nb/weights/NAME
-with a report.json: what the judge says of samples from uniform noise, drawn with the defaults of `ebm_nb.langevin.sample`, after each of
---steps, beside real images. With DIR = ebm_nb/weights/NAME it only makes the report anew. Nothing is written before all is known.
+DIR is a folder that `ebm_nb train` wrote, NAME is mnist or digits. Its weights,
+config.json and history.csv go to ebm_nb/weights/NAME
+with a report.json: what the judge says of samples from uniform noise, drawn with the
+defaults of `ebm_nb.langevin.sample`, after each of
+--steps, beside real images. With DIR = ebm_nb/weights/NAME it only makes the report
+anew. Nothing is written before all is known.
 """
+
 import argparse
 import csv
 import json
@@ -23,19 +28,44 @@ from ebm_nb.energy import load_energy  # noqa: E402
 from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
 from ebm_nb.langevin import sample, sample_trajectory  # noqa: E402
 
-LIMIT = 500_000                                                                     # bytes of a file in the wheel
-NEXT = """Next: python tools/notebooks.py 03_energy 07_training 09_evaluation 10_applications index && python tools/readme.py"""
-DEFAULTS = {name: signature(sample).parameters[name].default for name in langevin_settings(BOOK)}
+LIMIT = 500_000  # bytes of a file in the wheel
+NEXT = (
+    "Next: python tools/notebooks.py 03_energy 07_training 09_evaluation "
+    "10_applications index && python tools/readme.py"
+)
+DEFAULTS = {
+    name: signature(sample).parameters[name].default for name in langevin_settings(BOOK)
+}
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="of the training")
     parser.add_argument("name", choices=("mnist", "digits"))
-    parser.add_argument("--steps", type=int, nargs="+", default=[60, 256, 1000], help="judge after so many Langevin steps")
-    parser.add_argument("-n", type=int, default=512, help="number of samples; the peer's figures are for 512")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise and the chains")
-    parser.add_argument("--to", type=Path, default=ROOT / "ebm_nb/weights", help="folder of the shipped weights")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        nargs="+",
+        default=[60, 256, 1000],
+        help="judge after so many Langevin steps",
+    )
+    parser.add_argument(
+        "-n",
+        type=int,
+        default=512,
+        help="number of samples; the peer's figures are for 512",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the noise and the chains"
+    )
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=ROOT / "ebm_nb/weights",
+        help="folder of the shipped weights",
+    )
     return parser.parse_args()
 
 
@@ -45,24 +75,50 @@ def finished(folder):
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     if len(rows) != config["epochs"]:
-        raise ValueError(f"{folder} holds {len(rows)} of {config['epochs']} epochs: let the training come to its end.")
+        raise ValueError(
+            f"{folder} holds {len(rows)} of {config['epochs']} epochs: let the "
+            "training come to its end."
+        )
     if (folder / "energy.weights.h5").stat().st_size > LIMIT:
-        raise ValueError(f"{folder / 'energy.weights.h5'} is over {LIMIT:,} bytes: too large for the wheel.")
+        raise ValueError(
+            f"{folder / 'energy.weights.h5'} is over {LIMIT:,} bytes: too large for "
+            "the wheel."
+        )
     own = langevin_settings(Recipe(**config["recipe"]))
-    different = {name: own[name] for name, value in DEFAULTS.items() if np.any(np.array(own[name]) != np.array(value))}
+    different = {
+        name: own[name]
+        for name, value in DEFAULTS.items()
+        if np.any(np.array(own[name]) != np.array(value))
+    }
     if different:
-        print(f"The recipe's {different} differ from the defaults of `sample`, which the report uses: change the one or the other.")
+        print(
+            f"The recipe's {different} differ from the defaults of `sample`, which "
+            "the report uses: change the one or the other."
+        )
     return config, rows
 
 
 def judged(energy, data, steps, n, seed):
-    "Reports of samples from uniform noise after each of steps, without the pictures' indices."
+    """Reports of samples from uniform noise after each of steps, without the pictures'
+    indices.
+    """
     x_train, x_test = load_images(data)
-    judge, noise = load_judge(), np.random.default_rng(seed).uniform(-1, 1, (n, 32, 32, 1)).astype("float32")
-    walk = sample_trajectory(energy, noise, max(steps), keep=[0, *steps], seed=seed, progress=True)
+    judge, noise = (
+        load_judge(),
+        np.random.default_rng(seed).uniform(-1, 1, (n, 32, 32, 1)).astype("float32"),
+    )
+    walk = sample_trajectory(
+        energy, noise, max(steps), keep=[0, *steps], seed=seed, progress=True
+    )
     ref = reference(x_train, x_test, judge)
-    reports = {step: evaluate(x, x_train, x_test, judge, ref=ref) for step, x in zip(steps, walk.x[1:])}
-    return {step: {name: part for name, part in report.items() if name != "closest"} for step, report in reports.items()}
+    reports = {
+        step: evaluate(x, x_train, x_test, judge, ref=ref)
+        for step, x in zip(steps, walk.x[1:])
+    }
+    return {
+        step: {name: part for name, part in report.items() if name != "closest"}
+        for step, report in reports.items()
+    }
 
 
 def put(path, data):
@@ -75,14 +131,35 @@ def put(path, data):
 def main():
     args = arguments()
     config, rows = finished(args.folder)
-    energy, steps, target = load_energy(args.folder), sorted(args.steps), args.to / args.name
+    energy, steps, target = (
+        load_energy(args.folder),
+        sorted(args.steps),
+        args.to / args.name,
+    )
     reports = judged(energy, args.name, steps, args.n, args.seed)
-    command = f"python tools/ship_weights.py DIR {args.name} --steps {' '.join(map(str, steps))} -n {args.n} --seed {args.seed}"
-    report = {"command": command, "sha256": config["sha256"], "data": args.name, "n": args.n, "seed": args.seed, "settings": DEFAULTS,
-              "minutes": round(sum(float(row["seconds"]) for row in rows) / 60, 1), "reports": reports}
-    files = {name: (args.folder / name).read_bytes() for name in ("energy.weights.h5", "config.json", "history.csv")}
+    command = (
+        f"python tools/ship_weights.py DIR {args.name} --steps "
+        f"{' '.join(map(str, steps))} -n {args.n} --seed {args.seed}"
+    )
+    report = {
+        "command": command,
+        "sha256": config["sha256"],
+        "data": args.name,
+        "n": args.n,
+        "seed": args.seed,
+        "settings": DEFAULTS,
+        "minutes": round(sum(float(row["seconds"]) for row in rows) / 60, 1),
+        "reports": reports,
+    }
+    files = {
+        name: (args.folder / name).read_bytes()
+        for name in ("energy.weights.h5", "config.json", "history.csv")
+    }
     target.mkdir(parents=True, exist_ok=True)
-    for name, data in {**files, "report.json": (json.dumps(report, indent=1) + "\n").encode()}.items():
+    for name, data in {
+        **files,
+        "report.json": (json.dumps(report, indent=1) + "\n").encode(),
+    }.items():
         put(target / name, data)
     print(compare({f"{step} steps": report for step, report in reports.items()}))
     print(f"\nInstalled in {target}. {NEXT}")

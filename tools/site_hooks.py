@@ -1,4 +1,7 @@
-"""What `mkdocs build` needs to know of this project: where the chapters are, and a page of the API for each module."""
+"""What `mkdocs build` needs to know of this project: where the chapters are, and a page
+of the API for each module.
+"""
+
 import os
 from pathlib import Path
 
@@ -9,15 +12,27 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def on_startup(**kwargs):
-    os.environ["JUPYTER_CONFIG_DIR"] = str(ROOT / "tools")  # jupyter_nbconvert_config.py
+    os.environ["JUPYTER_CONFIG_DIR"] = str(
+        ROOT / "tools"
+    )  # jupyter_nbconvert_config.py
 
 
 @event_priority(100)  # before mkdocs-jupyter looks at the files
 def on_files(files, config):
     for path in sorted((ROOT / "nbs").glob("[!_.]*.ipynb")):
-        files.append(File(path.name, str(path.parent), config.site_dir, config.use_directory_urls))
+        files.append(
+            File(
+                path.name, str(path.parent), config.site_dir, config.use_directory_urls
+            )
+        )
     for path in sorted((ROOT / "ebm_nb").glob("[!_]*.py")):
-        files.append(File.generated(config, f"api/{path.stem}.md", content=f"# ebm_nb.{path.stem}\n\n::: ebm_nb.{path.stem}\n"))
+        files.append(
+            File.generated(
+                config,
+                f"api/{path.stem}.md",
+                content=f"# ebm_nb.{path.stem}\n\n::: ebm_nb.{path.stem}\n",
+            )
+        )
     return files
 
 

@@ -1,4 +1,5 @@
 """JAX: `jit` around `fori_loop`, and around the whole training step."""
+
 from functools import partial
 
 import jax
@@ -19,7 +20,9 @@ def versions():
 @jax.jit
 def energy(w, x):
     for i in (0, 2, 4, 6):
-        x = jax.lax.conv_general_dilated(x, w[i], (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x = jax.lax.conv_general_dilated(
+            x, w[i], (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
         x = jax.nn.swish(x + w[i + 1])
     x = jax.nn.swish(x.reshape(len(x), -1) @ w[8] + w[9])
     return (x @ w[10] + w[11])[:, 0]
@@ -34,12 +37,19 @@ def langevin(w, x, key, steps, step_size, noise_scale, grad_clip):
     def body(i, x):
         grad = jax.grad(lambda x: energy(w, x).sum())(x)
         noise = jax.random.normal(jax.random.fold_in(key, i), x.shape)
-        return jnp.clip(x - step_size * jnp.clip(grad, -grad_clip, grad_clip) + noise_scale * noise, -1, 1)
+        return jnp.clip(
+            x - step_size * jnp.clip(grad, -grad_clip, grad_clip) + noise_scale * noise,
+            -1,
+            1,
+        )
+
     return jax.lax.fori_loop(0, steps, body, x)
 
 
 def sample(x, steps, noise_scale, step_size):
-    return np.asarray(langevin(weights, x, jax.random.key(0), steps, step_size, noise_scale, 0.03))
+    return np.asarray(
+        langevin(weights, x, jax.random.key(0), steps, step_size, noise_scale, 0.03)
+    )
 
 
 def loss(w, x_pos, x_neg, alpha):
@@ -62,10 +72,22 @@ def adam(recipe, w, grads, m, v, done):
 
 
 def trainer(recipe, images):
-    size, kernel = recipe["batch_size"], (recipe["step_size"], recipe["noise_scale"], recipe["grad_clip"])
+    size, kernel = (
+        recipe["batch_size"],
+        (recipe["step_size"], recipe["noise_scale"], recipe["grad_clip"]),
+    )
     zeros = lambda: [jnp.zeros_like(a) for a in weights]
-    buffer = jax.random.uniform(jax.random.key(1), (recipe["capacity"], 32, 32, 1), minval=-1, maxval=1)
-    state = [jnp.array(a) for a in weights], zeros(), zeros(), [jnp.array(a) for a in weights], buffer, jnp.zeros((), "int32")
+    buffer = jax.random.uniform(
+        jax.random.key(1), (recipe["capacity"], 32, 32, 1), minval=-1, maxval=1
+    )
+    state = (
+        [jnp.array(a) for a in weights],
+        zeros(),
+        zeros(),
+        [jnp.array(a) for a in weights],
+        buffer,
+        jnp.zeros((), "int32"),
+    )
     images, recipe = jnp.asarray(images), dict(recipe)
 
     @partial(jax.jit, donate_argnums=0)
@@ -73,16 +95,26 @@ def trainer(recipe, images):
         w, m, v, average, buffer, done = state
         keys = jax.random.split(jax.random.fold_in(jax.random.key(2), done), 6)
         x_pos = images[jax.random.randint(keys[0], [size], 0, len(images))]
-        x_pos = jnp.clip(x_pos + recipe["data_noise"] * jax.random.normal(keys[1], x_pos.shape), -1, 1)
+        x_pos = jnp.clip(
+            x_pos + recipe["data_noise"] * jax.random.normal(keys[1], x_pos.shape),
+            -1,
+            1,
+        )
         x = buffer[jax.lax.top_k(jax.random.uniform(keys[2], [len(buffer)]), size)[1]]
         fresh = jax.random.uniform(keys[3], (size, 1, 1, 1)) < recipe["fresh"]
-        x = jnp.where(fresh, jax.random.uniform(keys[4], x.shape, minval=-1, maxval=1), x)
+        x = jnp.where(
+            fresh, jax.random.uniform(keys[4], x.shape, minval=-1, maxval=1), x
+        )
         x_neg = langevin(w, x, keys[5], recipe["steps"], *kernel)
-        buffer = jax.lax.dynamic_update_slice(buffer, x_neg, (done * size % len(buffer), 0, 0, 0))
+        buffer = jax.lax.dynamic_update_slice(
+            buffer, x_neg, (done * size % len(buffer), 0, 0, 0)
+        )
         value, grads = jax.value_and_grad(loss)(w, x_pos, x_neg, recipe["alpha"])
         w, m, v = adam(recipe, w, grads, m, v, done)
         keep = recipe["averaging"]
-        average = [keep * a + (1 - keep) * b for a, b in zip(average, w)] if keep else average
+        average = (
+            [keep * a + (1 - keep) * b for a, b in zip(average, w)] if keep else average
+        )
         return (w, m, v, average, buffer, done + 1), value
 
     def step():

@@ -1,4 +1,5 @@
 """ebm_nb from Python, with TensorFlow's default threads."""
+
 import time
 from dataclasses import asdict
 
@@ -17,12 +18,18 @@ energy = load_pretrained("mnist")
 def write_weights(folder):
     "What every contestant starts from: our weights and our recipes."
     names = [f"{i:02d}" for i in range(len(energy.trainable_variables))]
-    np.savez(folder / "weights.npz", **{name: weight.numpy() for name, weight in zip(names, energy.trainable_variables)})
+    np.savez(
+        folder / "weights.npz",
+        **{
+            name: weight.numpy()
+            for name, weight in zip(names, energy.trainable_variables)
+        },
+    )
     return {"BOOK": asdict(BOOK), "STABLE": asdict(STABLE)}
 
 
 def load(folder):
-    pass                                                                            # the weights are ours
+    pass  # the weights are ours
 
 
 def versions():
@@ -34,7 +41,9 @@ def energies(x):
 
 
 def sample(x, steps, noise_scale, step_size):
-    return langevin.sample(energy, x, steps, noise_scale=noise_scale, step_size=step_size)
+    return langevin.sample(
+        energy, x, steps, noise_scale=noise_scale, step_size=step_size
+    )
 
 
 def trainer(recipe, images):

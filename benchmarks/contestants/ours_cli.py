@@ -1,4 +1,5 @@
 """ebm_nb as its command line runs it: the threads are set before TensorFlow starts."""
+
 from ebm_nb.cli import _tensorflow
 
 _tensorflow()

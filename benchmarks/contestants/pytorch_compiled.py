@@ -1,4 +1,7 @@
-"""PyTorch with `torch.compile`: the whole Langevin step, its gradient included, is one compiled function; so is the loss."""
+"""PyTorch with `torch.compile`: the whole Langevin step, its gradient included, is one
+compiled function; so is the loss.
+"""
+
 from functools import partial
 
 import pytorch_eager
@@ -11,8 +14,16 @@ __all__ = ["energies", "load", "sample", "trainer", "versions"]
 @torch.compile
 def langevin_step(model, x, step_size, noise_scale, grad_clip):
     grad = torch.func.grad(lambda x: model(x).sum())(x)
-    return (x - step_size * grad.clamp(-grad_clip, grad_clip) + noise_scale * torch.randn_like(x)).clamp(-1, 1)
+    return (
+        x
+        - step_size * grad.clamp(-grad_clip, grad_clip)
+        + noise_scale * torch.randn_like(x)
+    ).clamp(-1, 1)
 
 
 sample = partial(pytorch_eager.sample, step=langevin_step)
-trainer = partial(pytorch_eager.trainer, step=langevin_step, losses=torch.compile(pytorch_eager.losses))
+trainer = partial(
+    pytorch_eager.trainer,
+    step=langevin_step,
+    losses=torch.compile(pytorch_eager.losses),
+)

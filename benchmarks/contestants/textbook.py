@@ -1,4 +1,7 @@
-"""The textbook's loop, written plainly: eager TensorFlow, one Python step at a time, a Python list of images for a buffer."""
+"""The textbook's loop, written plainly: eager TensorFlow, one Python step at a time, a
+Python list of images for a buffer.
+"""
+
 import random
 
 import keras
@@ -8,8 +11,15 @@ import tensorflow as tf
 
 def build():
     layers = [keras.layers.Conv2D(16, 5, strides=2, padding="same", activation="swish")]
-    layers += [keras.layers.Conv2D(n, 3, strides=2, padding="same", activation="swish") for n in (32, 64, 64)]
-    layers += [keras.layers.Flatten(), keras.layers.Dense(64, activation="swish"), keras.layers.Dense(1)]
+    layers += [
+        keras.layers.Conv2D(n, 3, strides=2, padding="same", activation="swish")
+        for n in (32, 64, 64)
+    ]
+    layers += [
+        keras.layers.Flatten(),
+        keras.layers.Dense(64, activation="swish"),
+        keras.layers.Dense(1),
+    ]
     return keras.Sequential([keras.Input((32, 32, 1)), *layers])
 
 
@@ -48,20 +58,42 @@ def trainer(recipe, images):
     model = build()
     model.set_weights(weights)
     rate = recipe["learning_rate"]
-    rate = keras.optimizers.schedules.CosineDecay(rate, recipe["decay_steps"]) if recipe["decay_steps"] else rate
-    optimizer = keras.optimizers.Adam(rate, beta_1=recipe["beta_1"], global_clipnorm=recipe["clipnorm"])
+    rate = (
+        keras.optimizers.schedules.CosineDecay(rate, recipe["decay_steps"])
+        if recipe["decay_steps"]
+        else rate
+    )
+    optimizer = keras.optimizers.Adam(
+        rate, beta_1=recipe["beta_1"], global_clipnorm=recipe["clipnorm"]
+    )
     average = [weight.numpy() for weight in model.trainable_variables]
-    size, kernel = recipe["batch_size"], (recipe["steps"], recipe["step_size"], recipe["noise_scale"], recipe["grad_clip"])
+    size, kernel = (
+        recipe["batch_size"],
+        (
+            recipe["steps"],
+            recipe["step_size"],
+            recipe["noise_scale"],
+            recipe["grad_clip"],
+        ),
+    )
     examples = [tf.random.uniform((1, 32, 32, 1), -1, 1) for _ in range(size)]
 
     def step():
         nonlocal examples, average
         fresh = np.random.binomial(size, recipe["fresh"])
-        x = tf.concat([tf.random.uniform((fresh, 32, 32, 1), -1, 1), *random.choices(examples, k=size - fresh)], 0)
+        x = tf.concat(
+            [
+                tf.random.uniform((fresh, 32, 32, 1), -1, 1),
+                *random.choices(examples, k=size - fresh),
+            ],
+            0,
+        )
         x_neg = langevin(model, x, *kernel)
-        examples = (list(tf.split(x_neg, size)) + examples)[:recipe["capacity"]]
+        examples = (list(tf.split(x_neg, size)) + examples)[: recipe["capacity"]]
         x_pos = images[np.random.choice(len(images), size, replace=False)]
-        x_pos = tf.clip_by_value(x_pos + recipe["data_noise"] * tf.random.normal(x_pos.shape), -1, 1)
+        x_pos = tf.clip_by_value(
+            x_pos + recipe["data_noise"] * tf.random.normal(x_pos.shape), -1, 1
+        )
         with tf.GradientTape() as tape:
             real, fake = tf.split(model(tf.concat([x_pos, x_neg], 0), training=True), 2)
             reg = recipe["alpha"] * tf.reduce_mean(real**2 + fake**2)
@@ -69,7 +101,10 @@ def trainer(recipe, images):
         grads = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(zip(grads, model.trainable_variables))
         if keep := recipe["averaging"]:
-            average = [keep * mean + (1 - keep) * weight for mean, weight in zip(average, model.trainable_variables)]
+            average = [
+                keep * mean + (1 - keep) * weight
+                for mean, weight in zip(average, model.trainable_variables)
+            ]
         return float(loss)
 
     return step

@@ -1,9 +1,13 @@
-"""One contestant in a process of its own: `python worker.py NAME FOLDER`, commands as JSON lines on stdin, answers on stdout.
+"""One contestant in a process of its own: `python worker.py NAME FOLDER`, commands as
+JSON lines on stdin, answers on stdout.
 
-A contestant is a module with `load(folder)`, `versions()`, `energies(x)`, `sample(x, steps, noise_scale, step_size)` and
-`trainer(recipe, images)`, which returns a function that does one training step and waits for it. FOLDER holds weights.npz
+A contestant is a module with `load(folder)`, `versions()`, `energies(x)`, `sample(x,
+steps, noise_scale, step_size)` and
+`trainer(recipe, images)`, which returns a function that does one training step and
+waits for it. FOLDER holds weights.npz
 (TensorFlow's layout), recipes.json, start.npy and images.npy.
 """
+
 import importlib
 import json
 import os
@@ -18,16 +22,24 @@ def timed(action, steps):
     "Seconds of a step by the clock, and those of all cores together."
     clock, cores = time.perf_counter(), time.process_time()
     action()
-    return [(time.perf_counter() - clock) / steps, (time.process_time() - cores) / steps]
+    return [
+        (time.perf_counter() - clock) / steps,
+        (time.process_time() - cores) / steps,
+    ]
 
 
 def answer(contestant, folder, trainers, do, **given):
-    "The answer to one command; every one that times does its work once before, so that nothing is traced or compiled on the clock."
+    """The answer to one command; every one that times does its work once before, so
+    that nothing is traced or compiled on the clock.
+    """
     x = np.load(folder / "start.npy")
     if do == "versions":
         return contestant.versions()
     if do == "check":
-        return {"energies": contestant.energies(x).tolist(), "walk": contestant.sample(x[:32], 20, 0.0, 2.0).ravel().tolist()}
+        return {
+            "energies": contestant.energies(x).tolist(),
+            "walk": contestant.sample(x[:32], 20, 0.0, 2.0).ravel().tolist(),
+        }
     if do == "warm":
         contestant.sample(x, 2, 0.005, 10.0)
         for name, recipe in json.loads((folder / "recipes.json").read_text()).items():
@@ -35,9 +47,14 @@ def answer(contestant, folder, trainers, do, **given):
             trainers[name]()
         return "warm"
     if do == "sample":
-        return timed(lambda: contestant.sample(x, given["steps"], 0.005, 10.0), given["steps"])
+        return timed(
+            lambda: contestant.sample(x, given["steps"], 0.005, 10.0), given["steps"]
+        )
     if do == "train":
-        return timed(lambda: [trainers[given["recipe"]]() for _ in range(given["steps"])], given["steps"])
+        return timed(
+            lambda: [trainers[given["recipe"]]() for _ in range(given["steps"])],
+            given["steps"],
+        )
     if do == "matmul":
         return contestant.matmul(given["n"])
     raise ValueError(f"unknown command {do!r}.")
@@ -46,7 +63,7 @@ def answer(contestant, folder, trainers, do, **given):
 def main():
     name, folder, trainers = sys.argv[1], Path(sys.argv[2]), {}
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)                                                                   # what libraries print is no answer
+    os.dup2(2, 1)  # what libraries print is no answer
     try:
         contestant = importlib.import_module(name)
         contestant.load(folder)
@@ -55,8 +72,12 @@ def main():
         return
     print(json.dumps({"ready": name}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(contestant, folder, trainers, **json.loads(line))), file=answers, flush=True)
-    os._exit(0)                                                                     # taking TensorFlow's data threads down can hang
+        print(
+            json.dumps(answer(contestant, folder, trainers, **json.loads(line))),
+            file=answers,
+            flush=True,
+        )
+    os._exit(0)  # taking TensorFlow's data threads down can hang
 
 
 if __name__ == "__main__":
