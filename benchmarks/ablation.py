@@ -50,10 +50,11 @@ LEVERS = {
         "fresh": 0.05,
     },
 }
+# of STABLE: no training apart
 READINGS = {
     "weights not averaged": {"averaging": 0.0},
     "sampled as it is trained": {"sampling": None},
-}  # of STABLE: no training apart
+}
 
 
 def arguments():
@@ -146,9 +147,8 @@ def read(path):
 
 def main():
     args = arguments()
-    tf.config.threading.set_inter_op_parallelism_threads(
-        1
-    )  # one core each, so that several of these may run at once
+    # one core each, so that several of these may run at once
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     x_train, x_test = load_images("mnist")
     judge = load_judge()

@@ -20,12 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "contestants")]
 BATCH, HALF = 128, 64
-LAYERS = [
-    (32, 1, 5, 16),
-    (16, 16, 3, 32),
-    (8, 32, 3, 64),
-    (4, 64, 3, 64),
-]  # side and channels in, kernel, channels out
+# side and channels in, kernel, channels out
+LAYERS = [(32, 1, 5, 16), (16, 16, 3, 32), (8, 32, 3, 64), (4, 64, 3, 64)]
 
 
 def network(tf, weights, act, first):

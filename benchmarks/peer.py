@@ -58,9 +58,8 @@ def load_peer(path):
         for kernel, bias, pad in convolutions:  # 28 -> 16 -> 8 -> 4 -> 2
             x = tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
             x = tf.nn.silu(tf.nn.conv2d(x, kernel, 2, "VALID") + bias)
-        x = tf.reshape(
-            tf.transpose(x, [0, 3, 1, 2]), [-1, 256]
-        )  # PyTorch flattens channels first
+        # PyTorch flattens channels first
+        x = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [-1, 256])
         x = tf.nn.silu(x @ dense[0][0] + dense[0][1])
         return -tf.squeeze(x @ dense[1][0] + dense[1][1], -1)
 

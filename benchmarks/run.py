@@ -38,12 +38,8 @@ CONTESTANTS = {
     "PyTorch, compiled": ("pytorch_compiled", 60, 1, 6),
     "JAX, jit": ("jax_jit", 30, 1, 4),
 }
-LAYERS = [
-    (16, 5, 1, 16),
-    (8, 3, 16, 32),
-    (4, 3, 32, 64),
-    (2, 3, 64, 64),
-]  # outputs a side, kernel, channels in and out
+# outputs a side, kernel, channels in and out
+LAYERS = [(16, 5, 1, 16), (8, 3, 16, 32), (4, 3, 32, 64), (2, 3, 64, 64)]
 CLOSE = 1e-4
 
 

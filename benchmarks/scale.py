@@ -48,11 +48,12 @@ GROWTH = [
     {"replicas": 2},
     {"replicas": 4, "steps": 20},
 ]
+# not used in any fit
 APART = [
     {"batch_size": 64, "steps": 5, "side": 48, "capacity": 32768, "images": 10_000},
     {"batch_size": 256, "steps": 4, "side": 16, "capacity": 4096, "images": 40_000},
     {"replicas": 2, "steps": 20, "capacity": 16384},
-]  # not used in any fit
+]
 WARM = 4  # updates before the clock counts
 
 

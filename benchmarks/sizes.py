@@ -68,13 +68,12 @@ def seconds_a_batch(x, rounds, seed, batches=10):
         name: model_of(settings, 100, seed) for name, settings in NETWORKS.items()
     }
     times = {name: [] for name in models}
+    # the first round compiles
     for turn in range(rounds + 1):
         for name, model in models.items():
             start = time.perf_counter()
             model.fit(x, epochs=1, steps_per_epoch=batches, verbose=0)
-            times[name] += (
-                [(time.perf_counter() - start) / batches] if turn else []
-            )  # the first round compiles
+            times[name] += [(time.perf_counter() - start) / batches] if turn else []
     return {name: float(np.median(values)) for name, values in times.items()}
 
 

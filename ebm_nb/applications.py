@@ -314,6 +314,7 @@ def outlier_scores(
     return scores
 
 # %% ../nbs/10_applications.ipynb #c8a2f5b1
+# of a Recipe
 TABLE = {
     "steps": 20,
     "step_size": 0.002,
@@ -326,7 +327,7 @@ TABLE = {
     "beta_1": 0.0,
     "decay_steps": 500,
     "averaging": 0.99,
-}  # of a Recipe
+}
 
 
 @takes(low=array("(d,)"), high=array("(d,)"))

@@ -173,9 +173,8 @@ def ring(x, radius=2.0, width=0.3):
     x: points (B, d), computed in float32. radius, width: above 0, in units of x.
     Returns (B,). Raises ValueError otherwise.
     """
-    r = tf.sqrt(
-        tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12
-    )  # the root alone has no gradient at 0
+    # the root alone has no gradient at 0
+    r = tf.sqrt(tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12)
     return (r - radius) ** 2 / (2 * width**2)
 
 # %% ../nbs/00_boltzmann.ipynb #d95f52f3

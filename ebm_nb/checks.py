@@ -189,9 +189,8 @@ def _dims(value):
         if hasattr(value, "shape") and hasattr(value, "dtype")
         else np.asarray(value)
     )
-    dtype = getattr(
-        value.dtype, "as_numpy_dtype", value.dtype
-    )  # TensorFlow's types; bfloat16 is none of numpy's
+    # TensorFlow's types; bfloat16 is none of numpy's
+    dtype = getattr(value.dtype, "as_numpy_dtype", value.dtype)
     return "f" if getattr(value.dtype, "is_floating", False) else np.dtype(
         dtype
     ).kind, tuple(value.shape)
@@ -237,10 +236,8 @@ def traced(shape: str, kinds="f") -> Kind:
     )
 
 
-KEY, SCALAR = (
-    tensor("(2,)", "iu"),
-    traced("()", "fiu"),
-)  # a key of TensorFlow's stateless noise; a number inside a graph
+# a key of TensorFlow's stateless noise; a number inside a graph
+KEY, SCALAR = (tensor("(2,)", "iu"), traced("()", "fiu"))
 
 # %% ../nbs/92_checks.ipynb #bf659c75
 def array(shape: str, kinds="fiu", least=1, low=-math.inf, high=math.inf) -> Kind:

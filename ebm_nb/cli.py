@@ -61,9 +61,8 @@ class Commands(TyperGroup):
 
 
 STOPPED = 130  # the shell's exit code for Ctrl-C
-Usage = typer.BadParameter.__mro__[
-    2
-]  # ClickException: a wrong option or command, from the click that this Typer uses
+# ClickException: a wrong option or command, from the click that this Typer uses
+Usage = typer.BadParameter.__mro__[2]
 
 
 def _say(message):
@@ -173,10 +172,8 @@ WRITES = (
     "checkpoints",
     "tensorboard",
 )
-BEFORE = {
-    ".lock",
-    ".config.json",
-}  # what a start that was killed may have left before there was a config.json
+# what a start that was killed may have left before there was a config.json
+BEFORE = {".lock", ".config.json"}
 
 
 def _identity(config: dict) -> str:
@@ -350,9 +347,8 @@ def _model(build, recipe, seed: int, devices: int):
     from ebm_nb.contrastive_divergence import EnergyModel
     from ebm_nb.scale import ShardedModel, make_strategy, worker
 
-    strategy = (
-        make_strategy(devices) if devices > 1 or worker()[1] > 1 else None
-    )  # before TensorFlow does anything else
+    # before TensorFlow does anything else
+    strategy = make_strategy(devices) if devices > 1 or worker()[1] > 1 else None
     keras.utils.set_random_seed(seed)
     model = (
         ShardedModel(build, recipe, seed, strategy=strategy)
@@ -461,11 +457,8 @@ Data = Annotated[
 ]
 Kind = Annotated[RecipeName, typer.Option(help="book is the textbook's.")]
 Network = StrEnum("Network", ["standard", "wide", "residual"])
-NETWORKS = {
-    "standard": {},
-    "wide": {"width": 2},
-    "residual": {"residual": True},
-}  # of chapter 03, arguments of energy_cnn
+# of chapter 03, arguments of energy_cnn
+NETWORKS = {"standard": {}, "wide": {"width": 2}, "residual": {"residual": True}}
 Net = Annotated[
     Network,
     typer.Option(help="wide has twice the channels, residual three more convolutions."),
@@ -687,9 +680,8 @@ def _dealt(weights: str, devices: int | None):
     """
     from ebm_nb.scale import make_strategy
 
-    strategy = (
-        make_strategy(devices) if (devices or 1) > 1 else None
-    )  # before TensorFlow does anything else
+    # before TensorFlow does anything else
+    strategy = make_strategy(devices) if (devices or 1) > 1 else None
     with strategy.scope() if strategy else nullcontext():
         return strategy, *_energy(weights)
 

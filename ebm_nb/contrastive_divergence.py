@@ -257,9 +257,10 @@ class AveragedModel(keras.Model):
             momentum,
             energy.trainable_variables,
         )
+        # each replica moves its own copy
         local = dict(
             trainable=False, synchronization="on_read", aggregation="only_first_replica"
-        )  # each replica moves its own copy
+        )
         self.average = [
             keras.Variable(weight, name=f"average_{i}", **local)
             for i, weight in enumerate(weights)
@@ -373,6 +374,7 @@ class EnergyModel(AveragedModel):
         }
         self.built = True
 
+    # so that a checkpoint can be loaded at once
     def compile(self, optimizer=None, **kwargs):
         """Keras' compile, with the recipe's optimizer unless another is given. XLA is
         off: on a CPU it is slower for these convolutions.
@@ -386,9 +388,7 @@ class EnergyModel(AveragedModel):
             optimizer=optimizer or keras.optimizers.Adam(**adam),
             **{"jit_compile": False, **kwargs},
         )
-        self.optimizer.build(
-            self.energy.trainable_variables
-        )  # so that a checkpoint can be loaded at once
+        self.optimizer.build(self.energy.trainable_variables)
 
     @property
     def metrics(self):
@@ -425,10 +425,11 @@ class EnergyModel(AveragedModel):
         )
         self.buffer.write(slots, x_neg)
         with tf.GradientTape() as tape:
+            # side by side
             energy_pos, energy_neg = (
                 self.energy(x_pos, training=True),
                 self.energy(x_neg, training=True),
-            )  # side by side
+            )
             loss, cdiv, reg = contrastive_loss(
                 energy_pos, energy_neg, self.recipe.alpha
             )

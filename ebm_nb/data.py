@@ -36,9 +36,8 @@ def to_images(x, name="images"):
     name: used in messages.
     Raises ValueError for another shape, type or range; NaN is out of range.
     """
-    Kind("an array", lambda x: np.asarray(x) is not None)(
-        name, x
-    )  # NumPy refuses ragged lists
+    # NumPy refuses ragged lists
+    Kind("an array", lambda x: np.asarray(x) is not None)(name, x)
     x = np.asarray(x)
     shape = x.shape[:-1] if x.shape[3:] == (1,) else x.shape
     if len(shape) != 3 or not shape[0] or not {28, 32}.issuperset(shape[1:]):
@@ -78,15 +77,15 @@ def _digits():
     """scikit-learn's digits as images (1797, 32, 32, 1) and labels (1797,)."""
     data = load_digits()
     small = np.pad(data.images / 16, ((0, 0), (2, 2), (2, 2)))
+    # (1797, 28, 28)
     large = zoom(small, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)[
         :, 1:-1, 1:-1
-    ]  # (1797, 28, 28)
+    ]
     return to_images(np.clip((large - 0.2) / 0.6, 0, 1) * 2 - 1), data.target
 
 # %% ../nbs/01_data.ipynb #4ca6c722
-MAX_BYTES = (
-    2**31
-)  # of one array, in the file or as float32 images; raise it where there is memory
+# of one array, in the file or as float32 images; raise it where there is memory
+MAX_BYTES = 2**31
 
 
 def _array(file, size):
@@ -332,10 +331,8 @@ def _pass_order(n, seed, epoch):
 
     seed, epoch: integers >= 0, or int64 tensors.
     """
-    seed, epoch = (
-        tf.cast(seed, tf.int64),
-        tf.cast(epoch, tf.int64),
-    )  # fold_in gives other keys for other integer types
+    # fold_in gives other keys for other integer types
+    seed, epoch = (tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64))
     key = tf.random.fold_in(tf.stack([seed, ORDER]), epoch, alg="philox")
     return tf.argsort(
         tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox")
@@ -391,8 +388,7 @@ def batches(x, batch_size=128, seed=0, start=0):
     def pick(rows):
         return tf.gather(data, rows)
 
-    passes = tf.data.Dataset.range(
-        first, 2**63 - 1
-    )  # Dataset.counter would keep a graph for ever, at every call
+    # Dataset.counter would keep a graph for ever, at every call
+    passes = tf.data.Dataset.range(first, 2**63 - 1)
     rows = passes.map(order).rebatch(batch_size, drop_remainder=True)
     return rows.map(pick).prefetch(tf.data.AUTOTUNE)

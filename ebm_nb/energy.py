@@ -35,6 +35,7 @@ from .swish import swish
 
 # %% ../nbs/03_energy.ipynb #c3260ee9
 @takes(image_shape=SHAPE, width=whole(), classes=whole(), residual=FLAG)
+# (B, 1) -> (B,)
 def energy_cnn(
     image_shape: tuple = (32, 32, 1),
     width: int = 1,
@@ -70,9 +71,7 @@ def energy_cnn(
         x = keras.layers.Dense(classes, name="logits")(x)
         return keras.Model(inputs, -keras.ops.logsumexp(x, axis=-1), name="energy_cnn")
     x = keras.layers.Dense(1)(x)
-    return keras.Model(
-        inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn"
-    )  # (B, 1) -> (B,)
+    return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")
 
 # %% ../nbs/03_energy.ipynb #a39cf7c7
 TAPS = np.array(
@@ -97,9 +96,8 @@ def conv_5x5_halving(x, kernel):
         )
 
     def grad(upstream):
-        blocks = tf.einsum(
-            "ort,psu,tucf->opfrsc", TAPS, TAPS, kernel
-        )  # (4, 4, f, 4, 4, c)
+        # (4, 4, f, 4, 4, c)
+        blocks = tf.einsum("ort,psu,tucf->opfrsc", TAPS, TAPS, kernel)
         blocks = tf.reshape(blocks, (4, 4, filters, 16 * channels))
         in_x = tf.nn.depth_to_space(
             tf.nn.conv2d(upstream, blocks, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]), 4
@@ -204,9 +202,8 @@ def save_energy(energy: keras.Model, folder, /, **config) -> Path:
         folder / ".config.json",
     )
     try:
-        temporary.write_bytes(
-            bytes(_size(energy) + 2**18)
-        )  # is there room? HDF5 on a full disk can end the process
+        # is there room? HDF5 on a full disk can end the process
+        temporary.write_bytes(bytes(_size(energy) + 2**18))
         energy.save_weights(temporary)
         written.write_text(
             json.dumps(
@@ -219,9 +216,8 @@ def save_energy(energy: keras.Model, folder, /, **config) -> Path:
             )
             + "\n"
         )
-        os.replace(
-            temporary, path
-        )  # killed here, the configuration is found in .config.json
+        # killed here, the configuration is found in .config.json
+        os.replace(temporary, path)
         os.replace(written, folder / "config.json")
     finally:
         temporary.unlink(missing_ok=True)
@@ -262,9 +258,8 @@ def load_energy(path) -> keras.Model:
             else energy_cnn(**_bounded_cnn(weights, **shape))
         )
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error"
-            )  # Keras only warns where a layer finds no weights in the file
+            # Keras only warns where a layer finds no weights in the file
+            warnings.simplefilter("error")
             _check_unpacked(weights, 2 * _size(energy))
             energy.load_weights(weights)
     except (

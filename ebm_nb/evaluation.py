@@ -38,15 +38,14 @@ from ebm_nb.checks import (
 )
 
 # %% ../nbs/09_evaluation.ipynb #995d1992
+# (B, 4 * 4 * 64) -> (B, 64)
 def _features(weights, x):
     for kernel, bias in weights[:3]:
         x = tf.nn.max_pool2d(
             tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID"
         )
     kernel, bias = weights[3]
-    return tf.nn.relu(
-        tf.reshape(x, [x.shape[0], -1]) @ kernel + bias
-    )  # (B, 4 * 4 * 64) -> (B, 64)
+    return tf.nn.relu(tf.reshape(x, [x.shape[0], -1]) @ kernel + bias)
 
 # %% ../nbs/09_evaluation.ipynb #45a329cb
 def _probabilities(weights, x):
@@ -105,11 +104,10 @@ def load_judge(folder=None) -> Judge:
     return Judge(*(functools.partial(_batched, function) for function in run), config)
 
 # %% ../nbs/09_evaluation.ipynb #8c544ef6
+# a variance of -1e-18 is round-off
 def _root(cov):
     values, vectors = np.linalg.eigh(cov)
-    return (
-        vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    )  # a variance of -1e-18 is round-off
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
 
 # %% ../nbs/09_evaluation.ipynb #a221ccf8
 @takes(features_a=array("(N, d)", least=2), features_b=array("(N, d)", least=2))
@@ -128,9 +126,8 @@ def frechet_distance(features_a, features_b) -> float:
             f"expected features of one width, got {a.shape[1]} and {b.shape[1]}."
         )
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    overlap = np.linalg.norm(
-        _root(cov_a) @ _root(cov_b), "nuc"
-    )  # tr (cov_a cov_b)^(1/2)
+    # tr (cov_a cov_b)^(1/2)
+    overlap = np.linalg.norm(_root(cov_a) @ _root(cov_b), "nuc")
     return max(
         0.0,
         float(
@@ -254,9 +251,8 @@ def _within(points, others, k):
             f"expected features of one width, more than k = {k} of each, got "
             f"{points.shape} and {others.shape}."
         )
-    radii = (
-        NearestNeighbors(n_neighbors=k + 1).fit(others).kneighbors(others)[0][:, k]
-    )  # neighbour 0 is the point itself
+    # neighbour 0 is the point itself
+    radii = NearestNeighbors(n_neighbors=k + 1).fit(others).kneighbors(others)[0][:, k]
     return pairwise_distances(points, others) <= radii
 
 # %% ../nbs/09_evaluation.ipynb #81efa5f5
@@ -355,6 +351,7 @@ def _measure(x, judge, ref, own, seed):
     return figures, shares, near
 
 # %% ../nbs/09_evaluation.ipynb #dcc753ee
+# what a figure is compared with
 AGAINST = {
     "frechet": "test",
     "kernel": "drawn",
@@ -365,7 +362,7 @@ AGAINST = {
     "pixel_distance": "train",
     "feature_distance": "train",
     "copies": "train",
-}  # what a figure is compared with
+}
 
 # %% ../nbs/09_evaluation.ipynb #b4581f3f
 REPORT = Kind(

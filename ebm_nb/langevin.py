@@ -300,9 +300,8 @@ def _walk(energy, x0, stops, kernel, seed, batch_size, progress, done=0):
                     * len(state)
                     / (steps * (len(x) - gone))
                 )
-                bar.update(
-                    min((stop - start) * len(state) / steps, len(x) - bar.n)
-                )  # of parts of a chain the sum is not exact
+                # of parts of a chain the sum is not exact
+                bar.update(min((stop - start) * len(state) / steps, len(x) - bar.n))
                 yield stop, state
     if clipped > 0.5:
         warnings.warn(
@@ -400,11 +399,12 @@ def mala_step(
             (x >= bounds[0]) & (x <= bounds[1]), axis=list(range(1, len(x.shape)))
         )
         log_ratio = tf.where(inside, log_ratio, -math.inf)
+    # NaN: refused
     accept = tf.where(
         tf.math.is_nan(log_ratio),
         tf.zeros_like(log_ratio),
         tf.exp(tf.minimum(log_ratio, 0.0)),
-    )  # NaN: refused
+    )
     taken = (
         tf.random.stateless_uniform(tf.shape(accept), fold(seed, 1), dtype=accept.dtype)
         < accept

@@ -177,6 +177,7 @@ def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=
     value, grad = energy_and_grad(potential, z)
     log_w, step = np.zeros(len(z)), step_sizes[0]
     weights, values, notes = [log_w], [value.numpy()], []
+    # 0.574: Roberts and Rosenthal 1998
     for k in range(1, len(betas)):
         if not np.isfinite(values[-1]).all():
             raise ValueError(
@@ -198,9 +199,7 @@ def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=
             values.append(value.numpy()),
             notes.append((float(tf.reduce_mean(accept)), step)),
         )
-        step *= math.exp(
-            rate * (notes[-1][0] - 0.574)
-        )  # 0.574: Roberts and Rosenthal 1998
+        step *= math.exp(rate * (notes[-1][0] - 0.574))
     return Annealed(
         betas,
         np.array(weights),

@@ -40,15 +40,8 @@ from ebm_nb.checks import (
 )
 
 # %% ../nbs/90_plot.ipynb #69ac8c20
-PALETTE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)  # Okabe and Ito
+# Okabe and Ito
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -88,6 +81,7 @@ def styled(draw):
     return wrapper
 
 # %% ../nbs/90_plot.ipynb #f831d670
+# the picture itself comes from the PNG formatter in use
 class Picture(Figure):
     """A matplotlib figure outside of pyplot; `alt` is its description in words, empty
     for what the axes say.
@@ -118,9 +112,7 @@ class Picture(Figure):
             return _png(self), {"alt": self.description()}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {}, {
-            "image/png": {"alt": self.description()}
-        }  # the picture itself comes from the PNG formatter in use
+        return {}, {"image/png": {"alt": self.description()}}
 
 # %% ../nbs/90_plot.ipynb #5e139628
 @takes(
@@ -136,10 +128,9 @@ def figure(width=6.0, height=2.5, rows=1, columns=1, **kwargs):
     """
     fig = Picture(figsize=(width, height), layout="constrained")
     axes = fig.subplots(rows, columns, **kwargs)
+    # matplotlib takes a title's size from the settings of the moment
     for ax in fig.axes:
-        ax.set_title = styled(
-            ax.set_title
-        )  # matplotlib takes a title's size from the settings of the moment
+        ax.set_title = styled(ax.set_title)
     return fig, axes
 
 # %% ../nbs/90_plot.ipynb #0390c5c4
@@ -745,9 +736,8 @@ def image_rows(rows, ax=None):
         next(iter(rows.values())).shape[1:],
     )
     size, gap = _side(width, min(0.64, 6.4 / columns)), max(1, width // 16)
-    left = round(
-        0.06 / size * width * max(map(len, rows))
-    )  # pixels for the longest name
+    # pixels for the longest name
+    left = round(0.06 / size * width * max(map(len, rows)))
     sheet = np.full(
         (len(rows) * (height + gap) - gap, left + columns * (width + gap) - gap),
         np.nan,
@@ -833,9 +823,8 @@ def report_figure(report, samples, x_train, name="samples"):
         "share of images",
         ax=axes["shares"],
     )
-    axes["shares"].set_ylim(
-        top=1.3 * axes["shares"].get_ylim()[1]
-    )  # room for the legend
+    # room for the legend
+    axes["shares"].set_ylim(top=1.3 * axes["shares"].get_ylim()[1])
     _write_figures(axes["figures"], report)
     for space, near in report["closest"].items():
         image_rows(

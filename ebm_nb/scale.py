@@ -208,9 +208,8 @@ class ShardedBuffer(keras.layers.Layer):
         super().__init__(name="replay", dtype="float32")
         self.strategy, self.replicas = strategy, strategy.num_replicas_in_sync
         devices = strategy.extended.worker_devices
-        self.first = worker()[0] * len(
-            devices
-        )  # number of the first replica of this process
+        # number of the first replica of this process
+        self.first = worker()[0] * len(devices)
         _check_parts("capacity", recipe.capacity, self.replicas)
         self.shards = []
         for number, device in enumerate(devices, self.first):
@@ -249,10 +248,8 @@ class ShardedBuffer(keras.layers.Layer):
         self.here().write(slots, x)
 
     def save_own_variables(self, store):
-        size, rows = (
-            self.shards[0].capacity,
-            1024,
-        )  # a part at a time: the whole may not fit a device
+        # a part at a time: the whole may not fit a device
+        size, rows = (self.shards[0].capacity, 1024)
         look = lambda number, i: self.shards[number - self.first].chains.value[
             i : i + rows
         ]
@@ -339,13 +336,12 @@ class ShardedModel(EnergyModel):
         key = super().stream()
         return fold(key, replica()) if self.strategy.num_replicas_in_sync > 1 else key
 
+    # Keras adds them up
     def update(self, grads, weights):
         context = tf.distribute.get_replica_context()
         if self.clips:
             grads = context.all_reduce("MEAN", grads)
-        super().update(
-            [grad / context.num_replicas_in_sync for grad in grads], weights
-        )  # Keras adds them up
+        super().update([grad / context.num_replicas_in_sync for grad in grads], weights)
 
     def train_step(self, x):
         return _vectors(super().train_step(x))

@@ -258,9 +258,8 @@ class Recent:
     def __call__(self):
         last = self.sums
         self.forget()
-        since = (
-            self.sums - last if self.sums[0, 1] > last[0, 1] else self.sums
-        )  # an epoch begins at zero
+        # an epoch begins at zero
+        since = self.sums - last if self.sums[0, 1] > last[0, 1] else self.sums
         return since[:, 0] / since[:, 1]
 
 # %% ../nbs/07_training.ipynb #a5035826
@@ -332,9 +331,8 @@ class HealthMonitor(keras.callbacks.Callback):
         )
         seen, last = int(iterations.numpy()), len(self.said) + 1 >= self.failures
         restore(self.model, self.best if last and self.best else self.healthy[-1])
-        self.healthy = (
-            self.healthy[:-1] or self.healthy
-        )  # if it fails again at once, further back
+        # if it fails again at once, further back
+        self.healthy = self.healthy[:-1] or self.healthy
         slow_down(self.model, scale)
         self.recent.forget()
         self.model.stop_training = last
@@ -674,9 +672,8 @@ def train(
                 **(config or {}),
             }
             keeper = Keeper(folder, config, begin=begin, every=every, stop=stop)
-            grids = (
-                [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []
-            )  # of images, not of points
+            # of images, not of points
+            grids = [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []
             callbacks = [_monitor(model, begin), *callbacks, *grids, keeper]
             model.fit(
                 x_train,
@@ -700,8 +697,7 @@ def train(
 def _monitor(model, begin: Progress) -> HealthMonitor:
     "A monitor that goes on where the one of an earlier process was killed."
     monitor = HealthMonitor()
-    monitor.failures += round(
-        np.log2(model.rate_scale.numpy())
-    )  # it halved the rate at each failure
+    # it halved the rate at each failure
+    monitor.failures += round(np.log2(model.rate_scale.numpy()))
     monitor.offset = begin.step
     return monitor

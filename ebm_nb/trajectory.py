@@ -247,6 +247,7 @@ def payload(frames, spacing="linear"):
     sheet, across = sprite_sheet(frames.x)
     _, chains, height, width = frames.x.shape
     digits = {"energy": places(frames.energy), "grad_norm": places(frames.grad_norm)}
+    # ms a frame: 12 frames a second
     meta = {
         "step": frames.step.tolist(),
         "chains": chains,
@@ -256,7 +257,7 @@ def payload(frames, spacing="linear"):
         "digits": digits,
         "spacing": spacing,
         "interval": 80,
-    }  # ms a frame: 12 frames a second
+    }
     grad_norm = np.empty(0) if frames.grad_norm is None else frames.grad_norm
     return {
         "meta": meta,

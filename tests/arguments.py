@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+# the commands of cli are tried by their words
 MODULES = (
     "boltzmann",
     "data",
@@ -24,7 +25,7 @@ MODULES = (
     "log_z",
     "scale",
     "plot",
-)  # the commands of cli are tried by their words
+)
 
 
 def bowl(x):
@@ -33,10 +34,8 @@ def bowl(x):
     return tf.reduce_sum(x**2, axis=tuple(range(1, len(x.shape))))
 
 
-THEIRS = {
-    "trajectory.View",
-    "plot.Picture",
-}  # traitlets and matplotlib check these, with errors of their own
+# traitlets and matplotlib check these, with errors of their own
+THEIRS = {"trajectory.View", "plot.Picture"}
 
 
 def public():

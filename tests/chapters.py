@@ -8,9 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LIMIT = float(
-    os.environ.get("EBM_NB_TIME_LIMIT", 300)
-)  # seconds for one chapter; they aim at less than 60
+# seconds for one chapter; they aim at less than 60
+LIMIT = float(os.environ.get("EBM_NB_TIME_LIMIT", 300))
 RUNNING = set()
 
 

@@ -49,9 +49,8 @@ STRANGE = [
     object,
     *ARRAYS,
 ]
-WHOLE = st.one_of(
-    st.integers(max_value=20), st.integers(min_value=2**62)
-)  # between them lies what only memory and patience forbid
+# between them lies what only memory and patience forbid
+WHOLE = st.one_of(st.integers(max_value=20), st.integers(min_value=2**62))
 JUNK = st.one_of(
     st.none(),
     st.booleans(),
@@ -63,11 +62,8 @@ JUNK = st.one_of(
     st.lists(st.floats(width=32), max_size=3).map(np.array),
     st.tuples(st.floats(), st.floats()),
 )
-PATHS = (
-    "path",
-    "folder",
-    "pictures",
-)  # a file that can't be read or written is an OSError, as everywhere in Python
+# a file that can't be read or written is an OSError, as everywhere in Python
+PATHS = ("path", "folder", "pictures")
 WALKS = (
     "langevin.sample",
     "langevin.sample_mala",

@@ -258,9 +258,8 @@ while not Path("go").exists():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
-    (book / "benchmarks").symlink_to(
-        ROOT / "benchmarks"
-    )  # chapters read what was measured from ../benchmarks
+    # chapters read what was measured from ../benchmarks
+    (book / "benchmarks").symlink_to(ROOT / "benchmarks")
     (book / "nbs").mkdir()
     return book / "nbs"
 

@@ -229,6 +229,7 @@ def loading(process):
 )
 def test_stopped_at_once(tmp_path, moment, number):
     "Ctrl-C and kill end with a word a command that has nothing to save yet."
+    # a background job ignores it
     process = subprocess.Popen(
         [EBM_NB, "train", "--data", "digits", "--out", "run"],
         cwd=tmp_path,
@@ -236,7 +237,7 @@ def test_stopped_at_once(tmp_path, moment, number):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # a background job ignores it
+    )
     try:
         while process.poll() is None and not moment(process):
             time.sleep(0.01)
@@ -249,10 +250,11 @@ def test_stopped_at_once(tmp_path, moment, number):
     ).exists()
 
 
+# what is there by then
 MOMENTS = {
     "before the first batch": "run/checkpoints",
     "in the second epoch": "run/history.csv",
-}  # what is there by then
+}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

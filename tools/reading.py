@@ -31,9 +31,8 @@ BETTER = {
 }
 NAME = re.compile(r"(<mi>(?:log|exp|min|max|sin|cos|tanh|sinh|arg)</mi>)(?=<m(?!o))")
 SCRIPT_LETTER = re.compile(r'<mi mathvariant="script">([A-Z])</mi>')
-SCRIPT_LETTERS = dict(
-    zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵")
-)  # no mathvariant in MathML Core
+# no mathvariant in MathML Core
+SCRIPT_LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵"))
 
 
 def mathml(match):

@@ -11,10 +11,9 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# jupyter_nbconvert_config.py
 def on_startup(**kwargs):
-    os.environ["JUPYTER_CONFIG_DIR"] = str(
-        ROOT / "tools"
-    )  # jupyter_nbconvert_config.py
+    os.environ["JUPYTER_CONFIG_DIR"] = str(ROOT / "tools")
 
 
 @event_priority(100)  # before mkdocs-jupyter looks at the files

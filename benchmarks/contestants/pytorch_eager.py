@@ -22,9 +22,10 @@ class Energy(torch.nn.Module):
             torch.from_numpy(a.transpose(3, 2, 0, 1).copy() if a.ndim == 4 else a)
             for a in arrays
         ]
+        # flattened channels first
         tensors[8] = (
             tensors[8].reshape(2, 2, 64, 64).permute(2, 0, 1, 3).reshape(256, 64)
-        )  # flattened channels first
+        )
         self.weights = torch.nn.ParameterList(
             torch.nn.Parameter(t.contiguous()) for t in tensors
         )
