@@ -34,7 +34,14 @@ from ebm_nb.checks import (
     tensor,
     whole,
 )
-from .langevin import STEP, _check_start, fold, integer_key, langevin_step
+from ebm_nb.langevin import (
+    STEP,
+    _check_end,
+    _check_start,
+    fold,
+    integer_key,
+    langevin_step,
+)
 
 # %% ../nbs/10_applications.ipynb #cc6e1b8e
 @takes(inside=array("(...)"), outside=array("(...)"))
@@ -141,7 +148,10 @@ def _walk(energy, x, steps, seed, kernel):
         step = lambda k, x: (k + 1, langevin_step(energy, x, fold(key, k), **kernel)[0])
         return tf.while_loop(lambda k, _: k < steps, step, (0, x))[1]
 
-    return run(tf.convert_to_tensor(x), integer_key(seed)).numpy()
+    x = tf.convert_to_tensor(x)
+    found = run(x, integer_key(seed))
+    _check_end(x, found, kernel.get("bounds", (-1.0, 1.0)))
+    return found.numpy()
 
 # %% ../nbs/10_applications.ipynb #93e73779
 @takes(

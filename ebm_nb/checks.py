@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEED', 'TEXT', 'FLAG', 'PATH', 'FUNCTION', 'ENERGY', 'SHAPE', 'BOUNDS', 'WORDS', 'KEY', 'SCALAR', 'IMAGES', 'shown',
            'Kind', 'number', 'whole', 'instance', 'choice', 'optional', 'either', 'several', 'named', 'tensor',
-           'traced', 'array', 'rising', 'takes']
+           'traced', 'array', 'rising', 'takes', 'caution']
 
 # %% ../nbs/92_checks.ipynb #1b86c7fe
 import functools
@@ -13,6 +13,8 @@ import inspect
 import math
 import numbers
 import os
+import sys
+import warnings
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -41,6 +43,7 @@ class Kind(NamedTuple):
 
     what: str  # in words, to follow "must be"
     test: Callable  # value -> bool
+    plain: bool = False  # one number: NumPy's own are handed on as Python's
 
     def fits(self, value) -> bool:
         try:
@@ -82,7 +85,7 @@ def number(above=None, least=None, most=None, below=None) -> Kind:
             and (most is None or value <= most)
         )
 
-    return Kind(f"a finite number {words}".strip(), test)
+    return Kind(f"a finite number {words}".strip(), test, plain=True)
 
 # %% ../nbs/92_checks.ipynb #aea356c4
 def whole(least=1, most=2**31 - 1) -> Kind:
@@ -97,10 +100,11 @@ def whole(least=1, most=2**31 - 1) -> Kind:
             and not isinstance(value, bool)
             and least <= value <= most
         ),
+        plain=True,
     )
 
 
-SEED = Kind("a whole number from 0 to 2**62 - 1", whole(0, 2**62 - 1).test)
+SEED = whole(0, 2**62 - 1)._replace(what="a whole number from 0 to 2**62 - 1")
 
 # %% ../nbs/92_checks.ipynb #1c852689
 def instance(*classes, name=None) -> Kind:
@@ -138,7 +142,8 @@ def choice(*values) -> Kind:
 # %% ../nbs/92_checks.ipynb #03ee0707
 def optional(kind: Kind) -> Kind:
     "Of that kind, or None."
-    return Kind(f"{kind.what} or None", lambda value: value is None or kind.fits(value))
+    fits = lambda value: value is None or kind.fits(value)
+    return Kind(f"{kind.what} or None", fits, kind.plain)
 
 
 def either(*kinds) -> Kind:
@@ -146,6 +151,7 @@ def either(*kinds) -> Kind:
     return Kind(
         " or ".join(kind.what for kind in kinds),
         lambda value: any(kind.fits(value) for kind in kinds),
+        plain=any(kind.plain for kind in kinds),
     )
 
 
@@ -277,6 +283,12 @@ def rising(shape="(n,)", kinds="fiu") -> Kind:
 IMAGES = array("(N, 32, 32, 1)", "f", low=-1, high=1)
 
 # %% ../nbs/92_checks.ipynb #c34371f4
+def _plain(value):
+    "A number of NumPy's, also one in an array without axes, as Python's."
+    ours = isinstance(value, (np.number, np.ndarray)) and np.ndim(value) == 0
+    return value.item() if ours else value
+
+
 def takes(**kinds):
     """Check arguments by name before a function runs; those that are not named here are
     not checked.
@@ -302,11 +314,13 @@ def takes(**kinds):
             ):  # one too many, or missing: Python says so, by the function's name
                 return function(*args, **kwargs)
             bound.apply_defaults()
-            given = {**bound.arguments.get(rest, {}), **bound.arguments}
+            others = bound.arguments.get(rest, {})
             for name, kind in kinds.items():
+                given = bound.arguments if name in bound.arguments else others
                 if name in given:
+                    given[name] = _plain(given[name]) if kind.plain else given[name]
                     kind(name, given[name])
-            return function(*args, **kwargs)
+            return function(*bound.args, **bound.kwargs)
 
         checked.__signature__ = (
             signature  # for those who do not look behind a wrapper, such as Keras
@@ -314,3 +328,12 @@ def takes(**kinds):
         return checked
 
     return decorate
+
+# %% ../nbs/92_checks.ipynb #de7e50dd
+def caution(message: str):
+    "Warn, and name the line outside of this package that brought it about."
+    frame, level = sys._getframe(), 1
+    here = os.path.dirname(frame.f_code.co_filename)
+    while frame.f_back and os.path.dirname(frame.f_code.co_filename) == here:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

@@ -12,7 +12,6 @@ import io
 import math
 import os
 import urllib.request
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import tensorflow as tf
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
-from .checks import SEED, TEXT, Kind, shown, takes, tensor, whole
+from .checks import SEED, TEXT, Kind, caution, shown, takes, tensor, whole
 
 # %% ../nbs/01_data.ipynb #32124084
 GREY = (np.arange(256) / 127.5 - 1).astype(np.float32)  # a grey level's pixel
@@ -66,10 +65,9 @@ def _check_pixels(x, name):
             "rescale first."
         )
     if low >= 0:
-        warnings.warn(
+        caution(
             f"{name}: no pixel is below 0; if the range is 0 to 1, rescale with 2 * x "
             "- 1.",
-            stacklevel=3,
         )
 
 # %% ../nbs/01_data.ipynb #c131ced2
@@ -249,11 +247,10 @@ def _auto(source):
         return source
     if _find_mnist():
         return "mnist"
-    warnings.warn(
+    caution(
         "MNIST is not on this machine, so the 1,797 embedded digits are used; "
         'load_images("mnist") downloads it, '
         "EBM_NB_DATA names the folder of a mnist.npz.",
-        stacklevel=3,
     )
     return "digits"
 

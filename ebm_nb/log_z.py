@@ -6,7 +6,6 @@
 __all__ = ['Prior', 'normal_prior', 'box_prior', 'Annealed', 'ais', 'reverse_ais', 'interval']
 
 # %% ../nbs/11_log_z.ipynb #e0f23799
-import functools
 import math
 from typing import Callable, NamedTuple
 
@@ -73,7 +72,6 @@ def box_prior(shape, low: float = -1.0, high: float = 1.0) -> Prior:
     )
 
 # %% ../nbs/11_log_z.ipynb #4d033699
-@functools.lru_cache(maxsize=8)
 def _mover(energy, prior, temperature, kernel):
     """potential(z) -> (B,), and a compiled step (z, V, dV/dz, beta, step_size, seed) ->
     (z, V, dV/dz, acceptance).

@@ -41,7 +41,7 @@ from ebm_nb.contrastive_divergence import (
     check_data,
     langevin_settings,
 )
-from .langevin import WALK, _tensors, chain, fold, integer_key
+from .langevin import WALK, _check_end, _tensors, chain, fold, integer_key
 from .replay import ReplayBuffer, uniform
 from .training import train
 
@@ -430,8 +430,9 @@ def _agree(strategy, facts):
         )
 
 # %% ../nbs/13_scale.ipynb #f6f74460
-@functools.lru_cache(maxsize=32)
 def _walker(strategy, energy):
+    "A graph that walks a part on each replica, for one call of `sharded_portions`."
+
     def walk(x, key, steps, kernel):
         if x.shape[0]:  # a replica may be left without work
             x, _ = chain(energy, x, key, 0, steps, **kernel)
@@ -471,6 +472,7 @@ def sharded_portions(
     x0, kernel = _tensors(x0, kernel)
     x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
     size = min(batch_size, -(-len(x0) // replicas))
+    walk = _walker(strategy, energy)
     for first in range(done, -(-len(x0) // size), replicas):
         number = lambda context: first + context.replica_id_in_sync_group
         x = strategy.experimental_distribute_values_from_function(
@@ -479,9 +481,9 @@ def sharded_portions(
         key = strategy.experimental_distribute_values_from_function(
             lambda c: integer_key(seed, int(number(c)))
         )
-        found = _first(
-            strategy, _walker(strategy, energy)(x, key, tf.constant(steps), kernel)
-        )
+        found = _first(strategy, walk(x, key, tf.constant(steps), kernel))
+        begun = x0[first * size : first * size + len(found)]
+        _check_end(tf.constant(begun), tf.constant(found), bounds)
         yield from (found[i : i + size] for i in range(0, len(found), size))
 
 # %% ../nbs/13_scale.ipynb #8d952045
