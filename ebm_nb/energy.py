@@ -9,13 +9,31 @@ __all__ = ['TAPS', 'DEFAULTS', 'energy_cnn', 'conv_5x5_halving', 'FirstConv2D', 
 # %% ../nbs/03_energy.ipynb #54950dea
 import hashlib
 import json
+import math
 import os
 import warnings
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
-import keras
+
+try:  # without jax or torch `import keras` fails in its own words
+    _backend = os.environ.get("KERAS_BACKEND")
+    if _backend in (None, "", "tensorflow"):
+        import keras
+
+        _backend = keras.config.backend()  # keras.json may name another one
+except ModuleNotFoundError as error:
+    if error.name not in ("jax", "torch", "openvino"):
+        raise
+    _backend = error.name
+if _backend != "tensorflow":
+    raise ValueError(
+        f"ebm_nb needs Keras with the backend tensorflow, got {_backend!r}: set "
+        "KERAS_BACKEND=tensorflow."
+    )
+
 import numpy as np
 import tensorflow as tf
 
@@ -54,24 +72,47 @@ def energy_cnn(
     Source: Du and Mordatch 2019 (implicit generation), cut down to digits; He et al.
     2016 for the residuals.
     """
+    _check_sides(image_shape)
+    x = inputs = keras.Input(image_shape, dtype="float32")
+    x = FirstConv2D(16 * width, activation=swish, dtype=_dtype())(x)
+    for filters in (32, 64, 64):
+        x = _conv(filters * width, strides=2)(x)
+        x = _refined(x) if residual else x
+    x = keras.layers.Flatten("channels_last", dtype=_dtype())(x)
+    x = keras.layers.Dense(64 * width, activation=swish, dtype=_dtype())(x)
+    if classes > 1:
+        x = keras.layers.Dense(classes, name="logits", dtype=_dtype())(x)
+        return keras.Model(inputs, -keras.ops.logsumexp(x, axis=-1), name="energy_cnn")
+    x = keras.layers.Dense(1, dtype=_dtype())(x)
+    return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")
+
+
+def _check_sides(image_shape: tuple):
     if len(image_shape) != 3 or any(n % 16 for n in image_shape[:2]):
         raise ValueError(
             "image_shape must be (height, width, channels) with multiples of 16, "
             f"such as (32, 32, 1), got {image_shape}."
         )
-    x = inputs = keras.Input(image_shape)
-    x = FirstConv2D(16 * width, activation=swish)(x)
-    for filters in (32, 64, 64):
-        x = keras.layers.Conv2D(
-            filters * width, 3, strides=2, padding="same", activation=swish
-        )(x)
-        x = _refined(x) if residual else x
-    x = keras.layers.Dense(64 * width, activation=swish)(keras.layers.Flatten()(x))
-    if classes > 1:
-        x = keras.layers.Dense(classes, name="logits")(x)
-        return keras.Model(inputs, -keras.ops.logsumexp(x, axis=-1), name="energy_cnn")
-    x = keras.layers.Dense(1)(x)
-    return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")
+
+
+def _dtype():
+    """The dtype policy of a layer: float32, whatever keras.json says, unless mixed
+    precision was asked for.
+    """
+    policy = keras.config.dtype_policy()
+    return policy if policy.compute_dtype != policy.variable_dtype else "float32"
+
+
+def _conv(filters: int, **options):
+    return keras.layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        activation=swish,
+        data_format="channels_last",
+        dtype=_dtype(),
+        **options,
+    )
 
 # %% ../nbs/03_energy.ipynb #a39cf7c7
 TAPS = np.array(
@@ -124,9 +165,18 @@ class FirstConv2D(keras.layers.Conv2D):
         kernel_size=choice(5, (5, 5), [5, 5]),
         strides=choice(2, (2, 2), [2, 2]),
         padding=choice("same"),
+        data_format=choice("channels_last"),
     )
-    def __init__(self, filters, kernel_size=5, strides=2, padding="same", **options):
-        super().__init__(filters, kernel_size, strides, padding, **options)
+    def __init__(
+        self,
+        filters,
+        kernel_size=5,
+        strides=2,
+        padding="same",
+        data_format="channels_last",
+        **options,
+    ):
+        super().__init__(filters, kernel_size, strides, padding, data_format, **options)
 
     def call(self, x):
         return self.activation(
@@ -143,22 +193,19 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     dim: number of coordinates. units: width of each hidden layer.
     Raises ValueError where dim or a width is below 1.
     """
-    x = inputs = keras.Input((dim,))
+    x = inputs = keras.Input((dim,), dtype="float32")
     for width in units:
-        x = keras.layers.Dense(width, activation=swish)(x)
-    return keras.Model(
-        inputs, keras.ops.squeeze(keras.layers.Dense(1)(x), axis=-1), name="energy_mlp"
-    )
+        x = keras.layers.Dense(width, activation=swish, dtype=_dtype())(x)
+    x = keras.layers.Dense(1, dtype=_dtype())(x)
+    return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_mlp")
 
 # %% ../nbs/03_energy.ipynb #a651a24f
 def _refined(x):
     """x and a convolution of it; zero at first, so that training starts from the
     network without it.
     """
-    conv = keras.layers.Conv2D(
-        x.shape[-1], 3, padding="same", activation=swish, kernel_initializer="zeros"
-    )
-    return keras.layers.add([x, conv(x)])
+    conv = _conv(x.shape[-1], kernel_initializer="zeros")
+    return keras.layers.Add(dtype=_dtype())([x, conv(x)])
 
 # %% ../nbs/03_energy.ipynb #0518fa69
 @takes(energy=instance(keras.Model))
@@ -239,7 +286,8 @@ def load_energy(path) -> keras.Model:
     """The energy saved at path: a folder of `save_energy`, or a `.weights.h5` file of
     `energy_cnn()`.
 
-    Raises ValueError where the file is missing, damaged, or belongs to another network.
+    Raises ValueError where the file is missing, damaged, or belongs to another network,
+    and OSError where it can't be opened.
     """
     path = Path(path)
     weights = path / "energy.weights.h5" if path.is_dir() else path
@@ -251,24 +299,24 @@ def load_energy(path) -> keras.Model:
     shape = (_config_of(weights) if weights.name == "energy.weights.h5" else {}).get(
         "energy", {}
     )
+    held = _held(weights)
+    energy = _network(weights, shape)
+    if sum(array.nbytes for array in held) > 2 * _size(energy):
+        raise ValueError(_another(weights, held, energy))
     try:
-        energy = (
-            energy_mlp(**_bounded_mlp(weights, **shape))
-            if "dim" in shape
-            else energy_cnn(**_bounded_cnn(weights, **shape))
-        )
-        with warnings.catch_warnings():
-            # Keras only warns where a layer finds no weights in the file
-            warnings.simplefilter("error")
-            _check_unpacked(weights, 2 * _size(energy))
-            energy.load_weights(weights)
+        _load(energy, weights)
     except (
-        Exception
-    ) as error:  # h5py and Keras raise OSError, KeyError or ValueError, of many lines
-        raise ValueError(
-            f"{weights} does not hold the weights of this network: it is damaged or "
-            "of another network."
-        ) from error
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        OSError,
+        UserWarning,
+    ) as error:
+        # of many lines, and Keras says the same where the file can't be read
+        _check_readable(weights)
+        raise ValueError(_another(weights, held, energy)) from error
     return energy
 
 # %% ../nbs/03_energy.ipynb #9d70a63b
@@ -314,49 +362,110 @@ def _read_config(path: Path) -> dict:
         ) from error
 
 # %% ../nbs/03_energy.ipynb #94891c8b
-def _fits(weights: Path, numbers: int):
-    if not 4 * numbers <= weights.stat().st_size:
-        raise ValueError(f"a network of {numbers} numbers does not fit into the file")
+class _Held(NamedTuple):
+    "An array in a file of weights."
+
+    size: int  # how many numbers
+    nbytes: int  # once it is unpacked
 
 
-def _bounded_cnn(
-    weights: Path, image_shape=(32, 32, 1), width=1, classes=1, residual=False
-) -> dict:
-    """The arguments of `energy_cnn`, unless its largest kernels are larger than the
-    file of weights.
+def _arrays(weights: Path, read) -> list:
+    """What read makes of each array in the file; ValueError where its structure can't
+    be read.
     """
-    height, breadth, channels = image_shape
-    _fits(
-        weights,
-        width
-        * (400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes),
-    )
-    return {
-        "image_shape": image_shape,
-        "width": width,
-        "classes": classes,
-        "residual": residual,
-    }
-
-
-def _bounded_mlp(weights: Path, dim, units) -> dict:
-    """The arguments of `energy_mlp`, unless its kernels are larger than the file of
-    weights.
-    """
-    _fits(weights, sum(a * b for a, b in zip((dim, *units), units)))
-    return {"dim": dim, "units": units}
-
-
-def _check_unpacked(path: Path, limit: int):
-    sizes = []
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda _, item: sizes.append(
-                item.nbytes if isinstance(item, h5py.Dataset) else 0
+    found = []
+    try:
+        # HDF5 has no clear words for a file that may not be opened
+        with open(weights, "rb"), h5py.File(weights) as file:
+            file.visititems(
+                lambda _, item: (
+                    found.append(read(item)) if isinstance(item, h5py.Dataset) else None
+                )
             )
-        )
-    if sum(sizes) > limit:
-        raise ValueError(f"arrays of {sum(sizes)} bytes, above the limit of {limit}")
+    except Exception as error:  # whatever spoilt bytes provoke in h5py
+        if getattr(error, "errno", None):  # the system refuses: nothing wrong with it
+            raise
+        raise ValueError(
+            f"{weights} is damaged: its HDF5 structure can't be read; copy or train "
+            "it again."
+        ) from error
+    return found
+
+
+def _held(weights: Path) -> list:
+    "The arrays in the file as it announces them; none is unpacked."
+    return _arrays(
+        weights, lambda array: _Held(math.prod(array.shape), int(array.nbytes))
+    )
+
+
+def _check_readable(weights: Path):
+    "Read every array, except those that Keras refuses: they lie in another file."
+    _arrays(
+        weights,
+        lambda array: None if array.external or array.is_virtual else array[()],
+    )
+
+
+def _another(weights: Path, held: list, energy: keras.Model) -> str:
+    "What the file holds and what the network needs, in a sentence."
+    holds = sum(array.size for array in held), len(held)
+    needs = energy.count_params(), len(energy.weights)
+    found = (
+        "{:,} numbers in {} arrays".format(*holds)
+        if holds != needs
+        else "as many numbers, under other names or in other shapes"
+    )
+    return (
+        f"{weights} holds the weights of another network, {found}, and this one needs "
+        f"{needs[0]:,} numbers in {needs[1]} arrays: give its own config.json with it."
+    )
+
+
+def _load(energy: keras.Model, weights: Path):
+    "Load the weights; an exception where a layer finds none, whatever -W says."
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy, h5py, Keras
+        # Keras only warns where a layer finds no weights in the file
+        warnings.filterwarnings("error", "Skipping ", UserWarning)
+        energy.load_weights(weights)
+
+
+def _network(weights: Path, shape: dict) -> keras.Model:
+    """The network of a config.json, or the default one; ValueError where there is no
+    such network, or it is larger than the file of weights.
+    """
+    if not shape:
+        return energy_cnn()
+    try:
+        numbers = (_mlp_numbers if "dim" in shape else _cnn_numbers)(**shape)
+        if 4 * numbers > weights.stat().st_size:
+            raise ValueError(f"{weights.name} is too small for it")
+        return (energy_mlp if "dim" in shape else energy_cnn)(**shape)
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(
+            f"{weights.with_name('config.json')} describes no network of these "
+            f"weights: {reason}; give the config.json that was saved with them."
+        ) from error
+
+
+def _cnn_numbers(image_shape, width, classes, residual) -> int:
+    "Numbers in the largest kernels of an `energy_cnn`."
+    SHAPE("image_shape", image_shape)
+    _check_sides(image_shape)
+    whole()("width", width)
+    whole()("classes", classes)
+    height, breadth, channels = image_shape
+    return width * (
+        400 * channels + width * (59_904 + 16 * height * breadth) + 64 * classes
+    )
+
+
+def _mlp_numbers(dim, units) -> int:
+    "Numbers in the hidden kernels of an `energy_mlp`."
+    return sum(a * b for a, b in zip((dim, *units), units))
 
 # %% ../nbs/03_energy.ipynb #ce92463e
 @takes(name=TEXT)
