@@ -524,6 +524,7 @@ class EnergyModel(AveragedModel):
         """Keras' evaluate, of an array (N, ...) or a tf.data.Dataset of batches, which
         are checked as `fit` does.
         """
+        check_compiled(self)
         # `fit` has checked what it hands on itself
         if not kwargs.get("_use_cached_eval_dataset"):
             if isinstance(x, tf.data.Dataset):
@@ -583,14 +584,10 @@ def _input_shape(energy) -> tuple:
 
 
 def _reason(error) -> str:
-    "What an exception says first, on one line; Keras begins with where it was."
-    lines = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()
-    told = [
-        line.strip(" .")
-        for line in lines
-        if line.strip() and not line.startswith("Exception encountered when calling")
-    ]
-    return told[0][:160] if told else type(error).__name__
+    "What an exception says, on one line; Keras puts it in bold after where it was."
+    bold = re.search(r"\x1b\[1m(.*?)\x1b\[0m", str(error), re.DOTALL)
+    lines = (bold[1] if bold else str(error)).strip().splitlines()
+    return lines[0].rstrip(" .")[:160] if lines else type(error).__name__
 
 
 def _check_energy(energy, shape):
@@ -642,7 +639,8 @@ def check_data(x, shape: tuple, bounds: tuple):
 
 def _finite(value) -> bool:
     "Whether every number of an array or of a variable is finite."
-    return bool(np.isfinite(np.asarray(keras.ops.convert_to_numpy(value))).all())
+    numbers = value.numpy() if hasattr(value, "numpy") else value
+    return bool(np.isfinite(numbers).all())
 
 
 def _check_batch_size(size: int, capacity: int):
