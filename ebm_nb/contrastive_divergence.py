@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['POSITIVE', 'SHARE', 'SAMPLING', 'FIELDS', 'RECIPE', 'BOOK', 'STABLE', 'Recipe', 'langevin_settings', 'kernel',
-           'fresh_at', 'Decay', 'contrastive_loss', 'AveragedModel', 'averaged_weights', 'Total', 'EnergyModel',
-           'check_data']
+           'fresh_at', 'Decay', 'contrastive_loss', 'AveragedModel', 'averaged_weights', 'Total', 'check_compiled',
+           'EnergyModel', 'check_data']
 
 # %% ../nbs/06_contrastive_divergence.ipynb #a7611c2f
 import math
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -317,6 +318,13 @@ class Total(keras.metrics.Metric):
     def update_state(self, value):
         pass
 
+# %% ../nbs/06_contrastive_divergence.ipynb #7c1e5d20
+@takes(model=instance(keras.Model, name="a Keras model"))
+def check_compiled(model):
+    "Raise a ValueError unless the model is compiled."
+    if not model.compiled:
+        raise ValueError("The model is not compiled: call model.compile() first.")
+
 # %% ../nbs/06_contrastive_divergence.ipynb #f5242313
 class EnergyModel(AveragedModel):
     """An energy, its replay buffer and its averaged weights, trained by persistent
@@ -350,7 +358,7 @@ class EnergyModel(AveragedModel):
                 "Several devices need a buffer shard each: make this model with "
                 "scale.ShardedModel, outside of the scope."
             )
-        shape = tuple(shape or energy.input_shape[1:])
+        shape = tuple(shape or _input_shape(energy))
         _check_energy(energy, shape)
         super().__init__(energy, recipe.averaging)
         self.recipe, self.seed, self.shape = recipe, seed, shape
@@ -425,16 +433,19 @@ class EnergyModel(AveragedModel):
         )
         self.buffer.write(slots, x_neg)
         with tf.GradientTape() as tape:
-            # side by side
+            # side by side; of 16 bits, too few for means and squares, if Keras' policy
+            # says so
             energy_pos, energy_neg = (
-                self.energy(x_pos, training=True),
-                self.energy(x_neg, training=True),
+                tf.cast(self.energy(x_pos, training=True), tf.float32),
+                tf.cast(self.energy(x_neg, training=True), tf.float32),
             )
             loss, cdiv, reg = contrastive_loss(
                 energy_pos, energy_neg, self.recipe.alpha
             )
+            # the optimizer that Keras wraps for 16 bits divides the gradients by this
+            scaled = self.optimizer.scale_loss(loss)
         weights = self.energy.trainable_variables
-        self.update(tape.gradient(loss, weights), weights)
+        self.update(tape.gradient(scaled, weights), weights)
         self.move_average(tf.cast(self.optimizer.iterations, tf.float32))
         return self.report(
             loss=loss, reg=reg, cdiv=cdiv, real=energy_pos, fake=energy_neg
@@ -445,7 +456,10 @@ class EnergyModel(AveragedModel):
         weights.
         """
         noise = uniform(tf.shape(x), integer_key(self.seed, 3), self.recipe.bounds)
-        real, fake = self.averaged(x), self.averaged(noise)
+        real, fake = (
+            tf.cast(self.averaged(x), tf.float32),
+            tf.cast(self.averaged(noise), tf.float32),
+        )
         return self.report(
             cdiv=tf.reduce_mean(real) - tf.reduce_mean(fake), real=real, fake=fake
         )
@@ -472,10 +486,18 @@ class EnergyModel(AveragedModel):
         An array is shuffled anew in every pass, by seed and pass alone; training goes
         on where the last fit stopped,
         or after so many batches as `start` says.
+        Raises ValueError for data of another shape, type or range (of a Dataset the
+        first batch is looked at), and where the training ends in numbers that are not
+        finite.
         """
-        if not isinstance(x, tf.data.Dataset):
+        check_compiled(self)
+        capacity = getattr(self.buffer, "capacity", self.recipe.capacity)
+        if isinstance(x, tf.data.Dataset):
+            x = _checked_batches(x, self.shape, self.recipe.bounds, capacity)
+        else:
             check_data(x, self.shape, self.recipe.bounds)
             batch_size = batch_size or self.recipe.batch_size
+            _check_batch_size(batch_size, capacity)
             steps_per_epoch = steps_per_epoch or max(1, len(x) // batch_size)
             x = batches(
                 x,
@@ -485,14 +507,9 @@ class EnergyModel(AveragedModel):
                 if start is None
                 else start,
             )
-        if validation_data is not None and not isinstance(
-            validation_data, tf.data.Dataset
-        ):
-            check_data(validation_data, self.shape, self.recipe.bounds)
-            validation_data = tf.data.Dataset.from_tensor_slices(validation_data).batch(
-                1000
-            )
-        return super().fit(
+        if validation_data is not None:
+            validation_data = self._validation(validation_data)
+        history = super().fit(
             x,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
@@ -500,6 +517,41 @@ class EnergyModel(AveragedModel):
             shuffle=False,
             **kwargs,
         )
+        self._check_end(history.history)
+        return history
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Keras' evaluate, of an array (N, ...) or a tf.data.Dataset of batches, which
+        are checked as `fit` does.
+        """
+        check_compiled(self)
+        # `fit` has checked what it hands on itself
+        if not kwargs.get("_use_cached_eval_dataset"):
+            if isinstance(x, tf.data.Dataset):
+                x = _checked_batches(x, self.shape, self.recipe.bounds)
+            elif not hasattr(x, "element_spec"):  # as a distributed Dataset has
+                check_data(x, self.shape, self.recipe.bounds)
+        return super().evaluate(x, *args, **kwargs)
+
+    def _validation(self, data):
+        "Validation data, checked, as batches."
+        if isinstance(data, tf.data.Dataset):
+            return _checked_batches(data, self.shape, self.recipe.bounds)
+        check_data(data, self.shape, self.recipe.bounds)
+        return tf.data.Dataset.from_tensor_slices(data).batch(1000)
+
+    def _check_end(self, history: dict):
+        "Refuse to call a training done whose last losses or weights are not finite."
+        names = [*self.means, *(f"val_{name}" for name in self.means)]
+        wrong = [name for name in names if not _finite(history.get(name, [0.0])[-1])]
+        if not all(map(_finite, [*self.energy.variables, *self.average])):
+            wrong.append("weights")
+        if wrong:
+            raise ValueError(
+                "The training ended in values that are not finite "
+                f"({', '.join(wrong)}): look for NaN in the data, or lower the "
+                "recipe's learning_rate or step_size, and train a new model."
+            )
 
     @takes(n=whole(), steps=whole(), seed=SEED)
     def sample(self, n: int, steps: int = 1000, seed: int = 0, **settings):
@@ -518,16 +570,49 @@ class EnergyModel(AveragedModel):
         )
 
 # %% ../nbs/06_contrastive_divergence.ipynb #84dee958
+def _input_shape(energy) -> tuple:
+    "The shape of one x that an energy takes, where it knows it."
+    # a model that is subclassed or not built has no such attribute; one of several
+    # inputs has a list or a dict
+    known = getattr(energy, "input_shape", None)
+    if not (isinstance(known, tuple) and SHAPE.fits(known[1:])):
+        raise ValueError(
+            "The energy does not say which shape of x it takes: give `shape`, that of "
+            "one image or point."
+        )
+    return known[1:]
+
+
+def _reason(error) -> str:
+    "What an exception says, on one line; Keras puts it in bold after where it was."
+    bold = re.search(r"\x1b\[1m(.*?)\x1b\[0m", str(error), re.DOTALL)
+    lines = (bold[1] if bold else str(error)).strip().splitlines()
+    return lines[0].rstrip(" .")[:160] if lines else type(error).__name__
+
+
 def _check_energy(energy, shape):
     "Refuse an energy that doesn't map (1, *shape) to (1,)."
+    x = tf.zeros((1, *shape))
     try:
-        energy(tf.zeros((1, *shape)))
+        values = energy(x)
     except Exception as error:  # Keras says it in many lines
         raise ValueError(
-            f"The energy can't be computed for one x of shape {shape}: give the shape "
-            "that it takes."
+            f"The energy can't be computed for one x of shape {shape} "
+            f"({_reason(error)}): give the shape that it takes."
         ) from error
-    energy_and_grad(energy, tf.zeros((1, *shape)))  # its output has the shape (1,)
+    if not tf.is_tensor(values):
+        raise ValueError(
+            f"The energy must return a tensor (B,) of TensorFlow, got {shown(values)}: "
+            "let its call return the energies, and compute them by TensorFlow or Keras."
+        )
+    energy_and_grad(energy, x)  # its output has the shape (1,)
+    try:
+        tf.function(lambda x: energy(x)).get_concrete_function(x)
+    except Exception as error:  # such as a call of numpy(), which a graph does not have
+        raise ValueError(
+            "The energy can't be computed inside a TensorFlow graph "
+            f"({_reason(error)}): compute it by TensorFlow or Keras alone."
+        ) from error
 
 # %% ../nbs/06_contrastive_divergence.ipynb #d50ca16e
 @takes(shape=SHAPE, bounds=BOUNDS)
@@ -550,3 +635,51 @@ def check_data(x, shape: tuple, bounds: tuple):
             f"{bounds[1]:g}, the recipe's bounds: "
             "rescale the data or change the bounds."
         )
+
+
+def _finite(value) -> bool:
+    "Whether every number of an array or of a variable is finite."
+    numbers = value.numpy() if hasattr(value, "numpy") else value
+    return bool(np.isfinite(numbers).all())
+
+
+def _check_batch_size(size: int, capacity: int):
+    if size > capacity:
+        raise ValueError(
+            f"A batch must be at most as large as the buffer, {capacity}, got {size}: "
+            "take smaller batches or give the recipe a larger capacity."
+        )
+
+
+def _checked_batches(data, shape: tuple, bounds: tuple, capacity: int | None = None):
+    """A Dataset of float32 batches (B, *shape), of which the first was looked at as
+    `check_data` does. capacity: what a batch may have at most.
+    """
+    spec, words = data.element_spec, f"(B, {', '.join(map(str, shape))})"
+    if not (
+        isinstance(spec, tf.TensorSpec)
+        and spec.dtype == tf.float32
+        and spec.shape.is_compatible_with((None, *shape))
+    ):
+        raise ValueError(
+            f"Expected a Dataset of float32 batches {words}, got one of "
+            f"{_spec_words(spec)}: map it to x alone, cast and batch it."
+        )
+    first = next(iter(data), None)
+    if first is None:
+        raise ValueError(
+            f"Expected a Dataset of one batch {words} or more, got an empty one."
+        )
+    check_data(first, shape, bounds)
+    if capacity is not None:
+        _check_batch_size(spec.shape[:1].num_elements() or len(first), capacity)
+    if spec.shape[1:].is_fully_defined():
+        return data
+    # the network's graph needs the sizes, which a map may lose
+    return data.map(lambda x: tf.ensure_shape(x, (None, *shape)))
+
+
+def _spec_words(spec) -> str:
+    if isinstance(spec, tf.TensorSpec):
+        return f"{spec.dtype.name} {spec.shape}"
+    return shown(spec) if isinstance(spec, tf.TypeSpec) else f"a {type(spec).__name__}"

@@ -42,10 +42,26 @@ from ebm_nb.checks import (
     takes,
     whole,
 )
-from .contrastive_divergence import EnergyModel, averaged_weights
+from ebm_nb.contrastive_divergence import (
+    EnergyModel,
+    averaged_weights,
+    check_compiled,
+)
 from .energy import save_energy
 from .langevin import energy_and_grad
 from .plot import film, image_grid, save, training_curves
+
+# %% ../nbs/07_training.ipynb #5be0c7a1
+@contextmanager
+def _decorating(what: str):
+    """What only decorates a training must not end it: a failure inside this block is a
+    warning.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        warnings.warn(f"The training goes on without {what}: {reason.rstrip('.')}.")
 
 # %% ../nbs/07_training.ipynb #afabd774
 class SampleGrid(keras.callbacks.Callback):
@@ -53,6 +69,7 @@ class SampleGrid(keras.callbacks.Callback):
     and so on, and all of them as folder/film.gif.
 
     n: how many images. steps: Langevin steps from uniform noise. seed: of the noise.
+    A grid that can't be drawn or written is a warning, and the training goes on.
     """
 
     @takes(folder=PATH, n=whole(), steps=whole(), seed=SEED)
@@ -62,9 +79,11 @@ class SampleGrid(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        samples = self.model.sample(self.n, self.steps, seed=self.seed)
-        save(image_grid(samples), self.folder / f"epoch-{epoch + 1:03d}.png")
-        film(sorted(self.folder.glob("epoch-*.png")), self.folder / "film.gif")
+        name = f"epoch-{epoch + 1:03d}.png"
+        with _decorating(f"{name} and its film"):
+            samples = self.model.sample(self.n, self.steps, seed=self.seed)
+            save(image_grid(samples), self.folder / name)
+            film(sorted(self.folder.glob("epoch-*.png")), self.folder / "film.gif")
 
 # %% ../nbs/07_training.ipynb #90f691ab
 COMPILED = instance(keras.Model, name="a compiled Keras model")
@@ -198,6 +217,7 @@ def diagnose(
 @takes(model=COMPILED)
 def changing(model) -> list:
     "All variables that a compiled model's training changes."
+    check_compiled(model)
     return model.variables + model.metrics_variables + model.optimizer.variables
 
 
@@ -228,6 +248,7 @@ def slow_down(model: EnergyModel, scale: float):
     """Train on with `scale` of the learning rate; a schedule that is not the recipe's
     stays.
     """
+    check_compiled(model)
     if isinstance(
         model.optimizer.learning_rate, keras.Variable
     ):  # a plain number, given to compile
@@ -404,6 +425,7 @@ def save_checkpoint(model: EnergyModel, folder, progress: Progress, keep: int = 
 
     Raises OSError where it can't be written; the checkpoints that are there stay.
     """
+    check_compiled(model)
     arrays = _arrays(model)
     state = {
         "progress": progress._asdict(),
@@ -456,6 +478,7 @@ def load_checkpoint(model: EnergyModel, folder) -> Progress:
     Warns about a damaged one and takes the one before it. Raises ValueError where none
     of those in the folder will do.
     """
+    check_compiled(model)
     found = sorted(Path(folder).glob("batch-*.ckpt"), reverse=True)
     for path in found:
         try:
@@ -556,18 +579,29 @@ class Checkpoints(Position):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         self.publish()
-        self.save()
+        self.write()
+        self.decorate(epoch, logs)
+        self.leave()
 
     def publish(self):
         "What else to write before the checkpoint says that the epoch is done."
 
+    def decorate(self, epoch, logs):
+        "What to draw once the checkpoint is written; it must not end the training."
+
     def save(self):
+        self.write()
+        self.leave()
+
+    def write(self):
         means = (
             [float(variable.numpy()) for variable in self.metrics()]
             if self.at.step
             else []
         )
         save_checkpoint(self.model, self.folder, self.at._replace(means=means))
+
+    def leave(self):
         if self.stop():
             raise Stopped(f"stopped after batch {self.at.seen}, and saved.")
 
@@ -596,12 +630,14 @@ def locked(folder):
 class Keeper(Checkpoints):
     """Checkpoints under folder/checkpoints and, after every epoch, the averaged
     weights, history.csv and training.png in folder.
+
+    grid: a SampleGrid to draw with; like training.png it comes after what is saved.
     """
 
-    @takes(folder=PATH, config=instance(dict))
-    def __init__(self, folder, config: dict, **checkpoints):
+    @takes(folder=PATH, config=instance(dict), grid=optional(instance(SampleGrid)))
+    def __init__(self, folder, config: dict, grid=None, **checkpoints):
         super().__init__(Path(folder) / "checkpoints", **checkpoints)
-        self.config = config
+        self.config, self.grid = config, grid
 
     def publish(self):
         folder, history = self.folder.parent, self.at.history
@@ -611,10 +647,15 @@ class Keeper(Checkpoints):
         lines = [names, *([f"{row[name]:.6g}" for name in names] for row in history)]
         with _beside(folder / "history.csv") as file:
             file.write("".join(",".join(line) + "\n" for line in lines).encode())
-        save(
-            training_curves({name: [row[name] for row in history] for name in names}),
-            folder / "training.png",
-        )
+
+    def decorate(self, epoch, logs):
+        folder, history = self.folder.parent, self.at.history
+        columns = {name: [row[name] for row in history] for name in history[0]}
+        with _decorating("training.png"):
+            save(training_curves(columns), folder / "training.png")
+        if self.grid:
+            self.grid.set_model(self.model)
+            self.grid.on_epoch_end(epoch, logs)
 
 # %% ../nbs/07_training.ipynb #f6a84651
 @takes(
@@ -659,6 +700,7 @@ def train(
     Raises Stopped when asked to stop, ValueError where the folder can't be written or
     another training is at work in it.
     """
+    check_compiled(model)
     folder = Path(folder)
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -671,10 +713,10 @@ def train(
                 "seed": model.seed,
                 **(config or {}),
             }
-            keeper = Keeper(folder, config, begin=begin, every=every, stop=stop)
             # of images, not of points
-            grids = [SampleGrid(folder / "samples")] if len(model.shape) == 3 else []
-            callbacks = [_monitor(model, begin), *callbacks, *grids, keeper]
+            grid = SampleGrid(folder / "samples") if len(model.shape) == 3 else None
+            keeper = Keeper(folder, config, grid, begin=begin, every=every, stop=stop)
+            callbacks = [_monitor(model, begin), *callbacks, keeper]
             model.fit(
                 x_train,
                 validation_data=x_test,
