@@ -25,7 +25,7 @@ import tensorflow as tf  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, langevin_settings  # noqa: E402
-from ebm_nb.data import load_images  # noqa: E402
+from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.evaluation import class_shares, frechet_distance, load_judge, save_report  # noqa: E402
 from ebm_nb.langevin import sample_trajectory  # noqa: E402

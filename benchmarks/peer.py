@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from ebm_nb.data import load_images  # noqa: E402
+from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.evaluation import (
     compare,
     evaluate,

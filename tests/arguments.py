@@ -12,7 +12,7 @@ import numpy as np
 # the commands of cli are tried by their words
 MODULES = (
     "boltzmann",
-    "data",
+    "images",
     "swish",
     "energy",
     "langevin",
@@ -141,10 +141,10 @@ def good(folder):
             "temperature": 1.0,
             "seed": 0,
         },
-        "data.to_images": {"x": images[:2], "name": "x"},
-        "data.load_images": {"source": "digits"},
-        "data.load_labels": {"source": "digits"},
-        "data.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
+        "images.to_images": {"x": images[:2], "name": "x"},
+        "images.load_images": {"source": "digits"},
+        "images.load_labels": {"source": "digits"},
+        "images.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
         "swish.swish": {"x": points, "beta": 1.0},
         "swish.swish_derivative": {"x": points, "beta": 1.0},
         "energy.energy_cnn": {

@@ -23,13 +23,13 @@ EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "checks": set(),
     "boltzmann": set(),
-    "data": set(),
+    "images": set(),
     "swish": set(),
     "energy": {"swish"},
     "langevin": set(),
     "replay": set(),
     "contrastive_divergence": {
-        "data",
+        "images",
         "langevin",
         "replay",
     },  # of data, the stream that `fit` makes of an array

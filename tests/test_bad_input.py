@@ -121,7 +121,7 @@ def test_nothing_is_executed():
     fill=st.sampled_from([0, 1, 2, -1, np.nan, np.inf]),
 )
 def test_arrays(shape, dtype, fill):
-    from ebm_nb.data import batches, to_images
+    from ebm_nb.images import batches, to_images
 
     with np.errstate(invalid="ignore"):
         x = (
@@ -140,7 +140,7 @@ def test_arrays(shape, dtype, fill):
 @MANY
 @given(batch_size=JUNK, seed=JUNK, start=JUNK, source=JUNK)
 def test_arguments_of_data(batch_size, seed, start, source):
-    from ebm_nb.data import batches, load_images, load_labels
+    from ebm_nb.images import batches, load_images, load_labels
 
     x = np.zeros((4, 2), "float32")
     for words in (
@@ -159,7 +159,7 @@ def test_arguments_of_data(batch_size, seed, start, source):
 
 @pytest.mark.parametrize("ending", ["npz", "npy"])
 def test_spoilt_images(tmp_path, ending):
-    from ebm_nb.data import load_images
+    from ebm_nb.images import load_images
 
     good, chance = io.BytesIO(), random.Random(0)
     np.savez_compressed(good, x_train=IMAGES) if ending == "npz" else np.save(
@@ -195,7 +195,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_archives(tmp_path, monkeypatch, name):
     "Refused, nothing executed, and at most a few megabytes used on the way."
-    from ebm_nb.data import load_images
+    from ebm_nb.images import load_images
 
     monkeypatch.chdir(tmp_path)
     with zipfile.ZipFile(

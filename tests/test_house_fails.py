@@ -45,7 +45,7 @@ def append(path, text):
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
-def edit(root, change, name="90_plot"):
+def edit(root, change, name="31_plot"):
     path = root / f"nbs/{name}.ipynb"
     nb = json.loads(path.read_text(encoding="utf-8"))
     change(nb)
@@ -92,7 +92,7 @@ BREAKS = {
     "removed notebook": (
         house.export,
         "plot.py has no notebook",
-        lambda root: (root / "nbs/90_plot.ipynb").unlink(),
+        lambda root: (root / "nbs/31_plot.ipynb").unlink(),
     ),
     "removed module": (
         house.export,
@@ -147,9 +147,9 @@ BREAKS = {
     ),
     "wrong direction": (
         house.imports,
-        "may not import ebm_nb.data",
+        "may not import ebm_nb.images",
         lambda root: append(
-            root / "ebm_nb/langevin.py", "def f():\n    from .data import load_images\n"
+            root / "ebm_nb/langevin.py", "from .images import load_images\n"
         ),
     ),
     "importing cli": (
@@ -200,12 +200,12 @@ def test_break_is_found(name, copy):
 
 def test_failing_cell_is_found(copy):
     add_cell(copy, "assert 1 + 1 == 3")
-    passed, output, _ = run_chapter(copy / "nbs/90_plot.ipynb")
+    passed, output, _ = run_chapter(copy / "nbs/31_plot.ipynb")
     assert not passed and "AssertionError" in output
 
 
 def test_endless_cell_is_stopped(copy):
     edit(copy, lambda nb: nb["cells"].clear())
     add_cell(copy, "import subprocess\nsubprocess.run(['sleep', '600'])")
-    passed, output, seconds = run_chapter(copy / "nbs/90_plot.ipynb", limit=8)
+    passed, output, seconds = run_chapter(copy / "nbs/31_plot.ipynb", limit=8)
     assert not passed and "longer than its limit" in output and seconds < 60

@@ -1,5 +1,5 @@
 """Training on several devices and by several processes: what needs processes of their
-own. Chapter 13 tests the rest.
+own. Chapter 30 tests the rest.
 """
 
 import json
