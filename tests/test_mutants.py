@@ -23,9 +23,7 @@ def test_mutants_fit():
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    skip = ignore_patterns(
-        ".*", "__pycache__", "benchmarks", "demo", "docs", "runs", "build"
-    )
+    skip = ignore_patterns(".*", "__pycache__", "demo", "docs", "runs", "build")
     root = tmp_path_factory.mktemp("mutants") / "copy"
     return copytree(house.ROOT, root, ignore=skip)
 
