@@ -24,11 +24,11 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, langevin_settings  # noqa: E402
+from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.evaluation import class_shares, frechet_distance, load_judge, save_report  # noqa: E402
-from ebm_nb.langevin import sample_trajectory  # noqa: E402
+from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 UPDATE = 3  # what an update costs, in Langevin steps
 LEVERS = {
@@ -38,7 +38,10 @@ LEVERS = {
     "learning rate 4e-4": {"learning_rate": 4e-4},
     "Adam beta_1 0.9": {"beta_1": 0.9},
     "newest first, oldest dropped": {"in_place": False},
-    "noise 0.005, data noise 0.005": {"noise_scale": 0.005, "data_noise": 0.005},
+    "noise 0.005, data noise 0.005": {
+        "chain": replace(STABLE.chain, noise_scale=0.005),
+        "data_noise": 0.005,
+    },
     "gradient not clipped": {"clipnorm": None},
     "20 steps a batch": {"steps": 20},
     "5 steps a batch": {"steps": 5},
@@ -53,7 +56,7 @@ LEVERS = {
 # of STABLE: no training apart
 READINGS = {
     "weights not averaged": {"averaging": 0.0},
-    "sampled as it is trained": {"sampling": None},
+    "sampled as it is trained": {"sampler": None},
 }
 
 
@@ -86,7 +89,13 @@ def arguments():
 def recipe_of(lever, batches):
     "The recipe with the lever set back, and how many batches of it the budget pays."
     recipe = replace(STABLE, **LEVERS[lever])
-    batches = batches * (STABLE.steps + UPDATE) // (recipe.steps + UPDATE) // 4 * 4
+    batches = (
+        batches
+        * (STABLE.chain_steps + UPDATE)
+        // (recipe.chain_steps + UPDATE)
+        // 4
+        * 4
+    )
     return replace(
         recipe, decay_steps=batches
     ) if recipe.decay_steps else recipe, batches
@@ -100,7 +109,7 @@ def judged(model, lever, steps, n, judge, real):
     x0 = np.random.default_rng(1).uniform(-1, 1, (n, 32, 32, 1)).astype("float32")
     energy = model.averaged if recipe.averaging else model.energy
     walk = sample_trajectory(
-        energy, x0, max(steps), keep=steps, seed=1, **langevin_settings(recipe)
+        energy, x0, max(steps), sampler_of(recipe), keep=steps, seed=1
     )
     return {str(step): figures(x, judge, real) for step, x in zip(walk.step, walk.x)}
 

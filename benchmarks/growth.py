@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,7 +20,8 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import textbook  # noqa: E402
 from ebm_nb.energy import energy_mlp, load_pretrained  # noqa: E402
-from ebm_nb.langevin import sample, sample_trajectory  # noqa: E402
+from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
+from ebm_nb.sampling import sample, sample_trajectory  # noqa: E402
 from ebm_nb.swish import swish  # noqa: E402
 
 
@@ -88,11 +90,12 @@ def other_energies(rounds):
     }
     found = {}
     for name, (energy, x, steps, few) in cases.items():
-        ours = lambda: sample(energy, x, steps, step_size=0.1)
+        ours = lambda: sample(energy, x, steps, replace(FOR_IMAGES, step_size=0.1))
         plain = lambda: textbook.langevin(energy, tf.constant(x), few, 0.1, 0.005, 0.03)
         still = textbook.langevin(energy, tf.constant(x), 20, 0.1, 0.0, 0.03)
         apart = np.abs(
-            sample(energy, x, 20, step_size=0.1, noise_scale=0.0) - still
+            sample(energy, x, 20, replace(FOR_IMAGES, step_size=0.1, noise_scale=0.0))
+            - still
         ).max()
         times = [
             (cost(ours, steps)["ms a step"], cost(plain, few)["ms a step"])

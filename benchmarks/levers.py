@@ -63,14 +63,15 @@ def noise_of_16_bits(tf, shape, key):
 def variants(tf):
     "Functions x -> x of so many steps, by name: {name: (function, steps)}."
     import textbook
-    from ebm_nb import langevin
+    from ebm_nb.langevin import Langevin, energy_and_grad, fold
+    from ebm_nb.sampling import run as walk
     from ebm_nb.energy import conv_5x5_halving, load_pretrained
     from ebm_nb.swish import swish
 
     pretrained = load_pretrained("mnist")
     weights = [tf.constant(weight.numpy()) for weight in pretrained.trainable_variables]
     plain_conv = lambda x, kernel: tf.nn.conv2d(x, kernel, 2, "SAME")
-    kernel = dict(step_size=10.0, noise_scale=0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
+    kernel = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
     plain, fast = (
         network(tf, weights, swish, plain_conv),
         network(tf, weights, swish, conv_5x5_halving),
@@ -82,25 +83,27 @@ def variants(tf):
         y = x * gate
         return y, lambda upstream: upstream * (gate + y * (1 - gate))
 
-    def loop(energy, steps, run=langevin.chain, **options):
+    def halves(energy, x, key, start, stop, parts=2):
+        state = kernel.init(energy, x)
+        return walk(energy, kernel, state, key, start, stop, parts)[0].x
+
+    def loop(energy, steps, run=halves, **options):
         graph = tf.function(
-            lambda x: run(energy, x, tf.constant([0, 1]), 0, steps, **kernel)[0],
+            lambda x: run(energy, x, tf.constant([0, 1]), 0, steps),
             autograph=False,
             **options,
         )
         return lambda x: graph(x).numpy(), steps
 
-    def whole(energy, x, key, start, stop, **kernel):
-        return langevin._loop(energy, x, key, start, stop, None, kernel)
+    def whole(*way):
+        return halves(*way, parts=1)
 
     def other_noise(draw):
-        def run(energy, x, key, start, stop, **kernel):
+        def run(energy, x, key, start, stop):
             def body(i, x):
-                grad = tf.clip_by_value(
-                    langevin.energy_and_grad(energy, x)[1], -0.03, 0.03
-                )
+                grad = tf.clip_by_value(energy_and_grad(energy, x)[1], -0.03, 0.03)
                 return i + 1, tf.clip_by_value(
-                    x - 10.0 * grad + 0.005 * draw(x.shape, langevin.fold(key, i)),
+                    x - 10.0 * grad + 0.005 * draw(x.shape, fold(key, i)),
                     -1.0,
                     1.0,
                 )
@@ -109,14 +112,12 @@ def variants(tf):
                 tf.while_loop(lambda i, _: i < stop, body, (start, part))[1]
                 for part in (x[:HALF], x[HALF:])
             ]
-            return tf.concat(parts, 0), None
+            return tf.concat(parts, 0)
 
         return run
 
     one = tf.function(
-        lambda x, i: langevin.langevin_step(
-            plain, x, langevin.fold(tf.constant([0, 1]), i), **kernel
-        )[0],
+        lambda x, i: whole(plain, x, tf.constant([0, 1]), i, i + 1),
         autograph=False,
     )
 
@@ -145,15 +146,12 @@ def variants(tf):
         "four parts": loop(
             fast,
             30,
-            lambda e, x, key, *a, **k: (
-                tf.concat(
-                    [
-                        langevin.chain(e, half, langevin.fold(key, i), *a, **k)[0]
-                        for i, half in enumerate((x[:HALF], x[HALF:]))
-                    ],
-                    0,
-                ),
-                None,
+            lambda e, x, key, *way: tf.concat(
+                [
+                    halves(e, half, fold(key, i), *way)
+                    for i, half in enumerate((x[:HALF], x[HALF:]))
+                ],
+                0,
             ),
         ),
         "XLA, plain gradient": loop(plain, 10, whole, jit_compile=True),

@@ -14,6 +14,7 @@ two files and samples nothing.
 import argparse
 import json
 import os
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,17 +32,12 @@ from ebm_nb.evaluation import (
     report_table,
     save_report,
 )  # noqa: E402
-from ebm_nb.langevin import sample_trajectory  # noqa: E402
+from ebm_nb.langevin import Langevin  # noqa: E402
+from ebm_nb.sampling import sample_trajectory  # noqa: E402
 from ebm_nb.plot import image_grid, save  # noqa: E402
 
 FILE = Path("peers") / "uva_tutorial8_mnist.npz"
-RECIPE = {
-    "step_size": 10.0,
-    "noise_scale": 0.005,
-    "grad_clip": 0.03,
-    "bounds": (-1.0, 1.0),
-    "settle": None,
-}
+RECIPE = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
 
 
 def load_peer(path):
@@ -139,7 +135,7 @@ def main():
     print(f"energy of uniform noise {np.mean(energy(x0)):.3f}")
     steps = sorted(args.steps)
     states = sample_trajectory(
-        energy, x0, max(steps), keep=steps, seed=args.seed, progress=True, **RECIPE
+        energy, x0, max(steps), RECIPE, keep=steps, seed=args.seed, progress=True
     ).x
     reports = {}
     for step, state in zip(steps, states):
@@ -152,7 +148,12 @@ def main():
                 args.out.with_name(f"{args.out.stem}_{step}.png"),
             )
     save_report(
-        {"peer": FILE.name, "recipe": RECIPE, "seed": args.seed, "reports": reports},
+        {
+            "peer": FILE.name,
+            "recipe": asdict(RECIPE),
+            "seed": args.seed,
+            "reports": reports,
+        },
         args.out,
     )
     print(f"\n{table(args.out)}\n\nwritten: {args.out}")

@@ -73,7 +73,10 @@ def make(case):
     from ebm_nb.scale import ShardedModel, make_strategy
 
     recipe = replace(
-        STABLE, **{name: case[name] for name in ("batch_size", "steps", "capacity")}
+        STABLE,
+        batch_size=case["batch_size"],
+        chain_steps=case["steps"],
+        capacity=case["capacity"],
     )
     build = lambda: energy_cnn((case["side"], case["side"], 1))
     strategy = (

@@ -79,7 +79,7 @@ def trajectory():
     noise.
     """
     from ebm_nb.energy import load_pretrained
-    from ebm_nb.langevin import sample_trajectory
+    from ebm_nb.sampling import sample_trajectory
 
     noise = np.random.default_rng(0).uniform(-1, 1, (10, 32, 32, 1)).astype(np.float32)
     walk = sample_trajectory(

@@ -22,13 +22,13 @@ with cli._quiet():
     import tensorflow as tf
 lap()
 cli._tensorflow()
-from ebm_nb import langevin, trajectory
-energy, kernel = cli._energy("mnist")
+from ebm_nb import sampling, trajectory
+energy, sampler = cli._energy("mnist")
 noise = cli._noise((16, 32, 32, 1), 0)
 lap()
-langevin.sample(energy, noise, 1, **kernel)
+sampling.sample(energy, noise, 1, sampler)
 lap()
-x = langevin.sample(energy, noise, 1000, **kernel)
+x = sampling.sample(energy, noise, 1000, sampler)
 lap()
 cli._write(x, cli.Path(sys.argv[1]) / "samples.png")
 lap()

@@ -11,6 +11,7 @@ their report.json.
 import argparse
 import json
 import os
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,11 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
-from ebm_nb.contrastive_divergence import BOOK, STABLE, langevin_settings  # noqa: E402
+from ebm_nb.contrastive_divergence import BOOK, STABLE, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import load_energy  # noqa: E402
 from ebm_nb.evaluation import compare, evaluate, load_judge, reference, save_report  # noqa: E402
-from ebm_nb.langevin import sample_trajectory  # noqa: E402
+from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 
 def arguments():
@@ -66,20 +67,20 @@ def main():
     for folder in args.folders:
         config = json.loads((folder / "config.json").read_text())
         recipe = "book" if "--recipe book" in config["command"] else "stable"
-        settings = langevin_settings(BOOK if recipe == "book" else STABLE)
+        sampler = sampler_of(BOOK if recipe == "book" else STABLE)
         walk = sample_trajectory(
             load_energy(folder),
             noise,
             steps[-1],
+            sampler,
             keep=steps,
             seed=args.seed,
             progress=True,
-            **settings,
         )
         reports = [evaluate(x, x_train, x_test, judge, ref=ref) for x in walk.x]
         found[f"{recipe}, {config['epochs']} epochs, seed {config['seed']}"] = {
             "command": config["command"],
-            "settings": settings,
+            "sampler": asdict(sampler),
             "reports": dict(zip(map(str, walk.step), reports)),
         }
     save_report({"n": args.n, "seed": args.seed, "trainings": found}, args.out)

@@ -34,14 +34,8 @@ from ebm_nb.checks import (
     tensor,
     whole,
 )
-from ebm_nb.langevin import (
-    STEP,
-    _check_end,
-    _check_start,
-    fold,
-    integer_key,
-    langevin_step,
-)
+from .langevin import Langevin, ula
+from .sampling import check_start, sample
 
 # %% ../nbs/11_applications.ipynb #cc6e1b8e
 @takes(inside=array("(...)"), outside=array("(...)"))
@@ -137,47 +131,35 @@ def strangers(x_test, seed: int = 0) -> dict:
     }
 
 # %% ../nbs/11_applications.ipynb #fbdea244
-def _walk(energy, x, steps, seed, kernel):
-    """Langevin chains of an energy that differs from chain to chain, so that the batch
-    may not be cut; little noise stays in the result.
-    """
-    kernel = {"noise_scale": 0.005, **kernel}
-
-    @tf.function(autograph=False)
-    def run(x, key):
-        step = lambda k, x: (k + 1, langevin_step(energy, x, fold(key, k), **kernel)[0])
-        return tf.while_loop(lambda k, _: k < steps, step, (0, x))[1]
-
-    x = tf.convert_to_tensor(x)
-    found = run(x, integer_key(seed))
-    _check_end(x, found, kernel.get("bounds", (-1.0, 1.0)))
-    return found.numpy()
+# little noise stays in the result
+_REPAIR = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
 
 # %% ../nbs/11_applications.ipynb #93e73779
-@takes(
-    **{**STEP, "seed": SEED, "bounds": optional(BOUNDS)},
-    damaged=array("(N, d, ...)", "f"),
-    pull=number(least=0),
-    steps=whole(),
-)
+@takes(energy=ENERGY, damaged=array("(N, d, ...)", "f"), pull=number(least=0))
 def denoise(
-    energy, damaged, pull: float = 0.01, steps: int = 100, seed: int = 0, **kernel
+    energy,
+    damaged,
+    pull: float = 0.01,
+    steps: int = 100,
+    sampler=_REPAIR,
+    *,
+    seed: int = 0,
 ):
     """Langevin samples of E(x) + pull / 2 |x - damaged|^2, started at the damaged
     images.
 
     damaged: (N, ...) within bounds. pull: 0 or more; 0 trusts the energy alone.
-    kernel: keywords of `langevin.langevin_step`; noise_scale is 0.005 if not given.
-    Raises ValueError for a pull below 0.
+    steps, sampler, seed: as in `sampling.sample`; the sampler leaves little noise.
+    Raises ValueError as it does, and for a pull below 0.
     """
-    target = _check_start(damaged, kernel.get("bounds", (-1.0, 1.0)))
+    target = check_start(damaged, sampler)
 
     def both(x):
         return energy(x) + pull / 2 * tf.reduce_sum(
             (x - target) ** 2, axis=list(range(1, len(x.shape)))
         )
 
-    return _walk(both, damaged, steps, seed, kernel)
+    return sample(both, damaged, steps, sampler, seed=seed, together=True)
 
 # %% ../nbs/11_applications.ipynb #07a4ff88
 def _spreads(shape, over):
@@ -187,20 +169,15 @@ def _spreads(shape, over):
         return False
 
 # %% ../nbs/11_applications.ipynb #cf6df299
-@takes(
-    **{**STEP, "x": tensor("(N, d, ...)"), "seed": SEED, "bounds": BOUNDS},
-    known=tensor("(...)", "b"),
-    steps=whole(),
-)
-def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
-    """Fill the unknown pixels of x by Langevin sampling from uniform noise; known
-    pixels come back untouched.
+@takes(energy=ENERGY, x=tensor("(N, d, ...)"), known=tensor("(...)", "b"), seed=SEED)
+def inpaint(energy, x, known, steps: int = 256, sampler=_REPAIR, *, seed: int = 0):
+    """Fill the unknown pixels of x by sampling from uniform noise; known pixels come
+    back untouched.
 
     x: (N, ...) float array within bounds; its unknown pixels are never read. known:
     bool, of a shape that broadcasts to x.
-    kernel: keywords of `langevin.langevin_step`, with bounds; noise_scale is 0.005 if
-    not given.
-    Raises ValueError for a mask of another type or shape.
+    steps, sampler, seed: as in `sampling.sample`; the sampler has bounds.
+    Raises ValueError as it does, and for a mask of another type or shape.
     """
     known, x = np.asarray(known), np.asarray(x)
     if not _spreads(known.shape, x.shape):
@@ -208,7 +185,9 @@ def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
             f"expected known as True or False of a shape like {x.shape}, got "
             f"{known.dtype} {known.shape}."
         )
-    low, high = kernel.get("bounds", (-1.0, 1.0))
+    bounds = getattr(sampler, "bounds", None)
+    BOUNDS("bounds of the sampler", bounds)
+    low, high = bounds
     if not ((x >= low) & (x <= high) | ~known).all():
         raise ValueError(
             f"known pixels of x must lie within the bounds {(low, high)}, got "
@@ -216,9 +195,8 @@ def inpaint(energy, x, known, steps: int = 256, seed: int = 0, **kernel):
         )
     noise = np.random.default_rng(seed).uniform(low, high, x.shape).astype(x.dtype)
     held, start = tf.where(known, x, tf.zeros_like(x)), np.where(known, x, noise)
-    filled = _walk(
-        lambda x: energy(tf.where(known, held, x)), start, steps, seed, kernel
-    )
+    rest = lambda x: energy(tf.where(known, held, x))
+    filled = sample(rest, start, steps, sampler, seed=seed, together=True)
     return np.where(known, x, filled)
 
 # %% ../nbs/11_applications.ipynb #cb92cb50
@@ -326,10 +304,8 @@ def outlier_scores(
 # %% ../nbs/11_applications.ipynb #c8a2f5b1
 # of a Recipe
 TABLE = {
-    "steps": 20,
-    "step_size": 0.002,
-    "noise_scale": 0.004**0.5,
-    "grad_clip": None,
+    "chain": ula(0.002, bounds=(-1.0, 1.0)),
+    "chain_steps": 20,
     "capacity": 2048,
     "data_noise": 0.03,
     "alpha": 0.001,

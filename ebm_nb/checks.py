@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEED', 'TEXT', 'FLAG', 'PATH', 'FUNCTION', 'ENERGY', 'SHAPE', 'BOUNDS', 'WORDS', 'KEY', 'SCALAR', 'IMAGES', 'shown',
            'Kind', 'number', 'whole', 'instance', 'choice', 'optional', 'either', 'several', 'named', 'tensor',
-           'traced', 'array', 'rising', 'takes', 'caution']
+           'traced', 'array', 'rising', 'takes', 'set_fields', 'caution']
 
 # %% ../nbs/92_checks.ipynb #1b86c7fe
 import functools
@@ -328,6 +328,15 @@ def takes(**kinds):
         return checked
 
     return decorate
+
+# %% ../nbs/92_checks.ipynb #1eaac1d1
+def set_fields(record, **kinds):
+    "Check a frozen dataclass' fields by name; NumPy's numbers become Python's."
+    for name, kind in kinds.items():
+        value = getattr(record, name)
+        value = _plain(value) if kind.plain else value
+        kind(name, value)
+        object.__setattr__(record, name, value)
 
 # %% ../nbs/92_checks.ipynb #de7e50dd
 def caution(message: str):

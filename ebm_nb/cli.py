@@ -6,8 +6,8 @@
 __all__ = ['STOPPED', 'Usage', 'app', 'TRAINING', 'ASKED', 'LAST_WORDS', 'WRITES', 'BEFORE', 'RecipeName', 'Out', 'Data', 'Kind',
            'Network', 'NETWORKS', 'Net', 'Seed', 'Epochs', 'Steps', 'Batch', 'Every', 'Resume', 'Overwrite', 'Devices',
            'Board', 'Weights', 'Target', 'Number', 'Walk', 'Page', 'GoOn', 'PORTION', 'Real', 'Judged', 'Report',
-           'Scores', 'Scored', 'DEMO', 'STEPS', 'MNIST', 'Commands', 'main', 'Table', 'train', 'sample', 'evaluate',
-           'score', 'demo']
+           'Scores', 'Scored', 'STEPS', 'MNIST', 'Commands', 'main', 'Table', 'train', 'sample', 'evaluate', 'score',
+           'demo']
 
 # %% ../nbs/33_cli.ipynb #2e7be70b
 import csv
@@ -627,28 +627,20 @@ def _config(weights: str) -> dict:
 
 
 def _energy(weights: str):
-    """The energy named on the command line, and the keywords of `langevin.sample` it
-    was trained with where they are known.
+    """The energy named on the command line, and what samples it: the sampler that it
+    was trained for, where that is known, or else the one for images.
     """
-    from ebm_nb.contrastive_divergence import BOOK, Recipe, kernel, langevin_settings
+    from ebm_nb.contrastive_divergence import recipe_of, sampler_of
     from ebm_nb.energy import load_energy, load_pretrained
+    from ebm_nb.langevin import FOR_IMAGES
 
     if weights in ("mnist", "digits"):
-        return load_pretrained(weights), {}
+        return load_pretrained(weights), FOR_IMAGES
     energy = load_energy(Path(weights))
     try:
         recipe = _config(weights).get("recipe")
-        known = (
-            {
-                name: recipe[name]
-                for name in ("sampling", *kernel(BOOK))
-                if name in recipe
-            }
-            if recipe
-            else {}
-        )
-        return energy, langevin_settings(Recipe(**known)) if recipe else {}
-    except (ValueError, TypeError) as error:
+        return energy, sampler_of(recipe_of(recipe)) if recipe else FOR_IMAGES
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"{weights} holds no recipe that can be sampled with: mend config.json or "
             "train again."
@@ -675,7 +667,7 @@ def _ranges(weights: str, energy):
 
 # %% ../nbs/33_cli.ipynb #a71e7b73
 def _dealt(weights: str, devices: int | None):
-    """(strategy, energy, keywords of `langevin.sample`): on several devices each gets a
+    """(strategy, energy, sampler): on several devices each gets a
     copy of the weights; on one there is no strategy.
     """
     from ebm_nb.scale import make_strategy
@@ -871,49 +863,65 @@ def _joined(files: list, noise):
 
 # %% ../nbs/33_cli.ipynb #5d20f8ba
 def _sampled(
-    energy, noise, steps: int, out: Path, resume: bool, strategy=None, **kernel
+    energy,
+    noise,
+    steps: int,
+    sampler,
+    seed: int,
+    out: Path,
+    resume: bool,
+    strategy=None,
 ):
     """Samples from noise; where there are several portions, each is kept beside out as
     soon as it is finished.
     """
     import numpy as np
-    from ebm_nb import langevin, scale
+    from ebm_nb import sampling, scale
 
-    if (
-        strategy and len(noise) <= PORTION * strategy.num_replicas_in_sync
-    ):  # a part for each is all there is to do
-        return scale.sample_sharded(strategy, energy, noise, steps, **kernel)
-    weights = hashlib.sha256(
-        b"".join(weight.tobytes() for weight in energy.get_weights())
-    ).hexdigest()
-    asked = json.loads(
-        json.dumps({"weights": weights, "n": len(noise), "steps": steps, **kernel})
-    )
+    walk = (energy, noise, steps, sampler)
+    # a part for each is all there is to do
+    if strategy and len(noise) <= PORTION * strategy.num_replicas_in_sync:
+        return scale.sample_sharded(strategy, *walk, seed=seed)
+    asked = _asked(energy, len(noise), steps, sampler, seed)
     files = _finished(out, resume, asked)
-    settings = {"done": len(files), "batch_size": PORTION, **kernel}
+    rest = {"done": len(files), "batch_size": PORTION, "seed": seed}
     for x in (
-        scale.sharded_portions(strategy, energy, noise, steps, **settings)
+        scale.sharded_portions(strategy, *walk, **rest)
         if strategy
-        else langevin.sample_portions(energy, noise, steps, progress=True, **settings)
+        else sampling.sample_portions(*walk, progress=True, **rest)
     ):
         if len(noise) <= PORTION:
             return x.numpy()
         files = _keep(np.asarray(x), files, out, asked)
     return _joined(files, noise)
 
+
+def _asked(energy, n: int, steps: int, sampler, seed: int) -> dict:
+    "What an interrupted sampling must share with one that goes on with it, as JSON."
+    weights = b"".join(weight.tobytes() for weight in energy.get_weights())
+    told = {
+        "weights": hashlib.sha256(weights).hexdigest(),
+        "n": n,
+        "steps": steps,
+        "seed": seed,
+        "sampler": asdict(sampler),
+    }
+    return json.loads(json.dumps(told))
+
 # %% ../nbs/33_cli.ipynb #84b6e1fd
-def _walked(energy, noise, steps: int, page: Path, **kernel):
+def _walked(energy, noise, steps: int, sampler, seed: int, page: Path):
     "Samples from noise, and a page of how the first of them came about."
-    from ebm_nb.langevin import sample_trajectory
+    from ebm_nb.sampling import sample_trajectory
     from ebm_nb.trajectory import spaced
 
     walk = sample_trajectory(
         energy,
         noise,
         steps,
+        sampler,
         keep=spaced(steps + 1, 120, "log"),
+        seed=seed,
         progress=True,
-        **kernel,
     )
     _page(walk, page)
     return walk.x[-1]
@@ -949,10 +957,9 @@ def sample(
     Examples:
       ebm_nb sample
       ebm_nb sample --weights runs/mnist/ -n 256 --out grid.png
-      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy
-      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --resume
-      ebm_nb sample --weights runs/mnist/ -n 10000 --seed 1 --out samples.npy --devices
-      4
+      ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy
+      ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy --resume
+      ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy --devices 4
       ebm_nb sample --weights runs/table/ -n 200 --out samples.csv
       ebm_nb sample -n 10 --trajectory walk.html
     """
@@ -961,13 +968,13 @@ def sample(
     if trajectory:
         _check_page(trajectory, n, devices)
     _tensorflow()
-    strategy, energy, kernel = _dealt(weights, devices)
+    strategy, energy, sampler = _dealt(weights, devices)
     _check_kind(out, table := _ranges(weights, energy), trajectory)
-    noise, kernel = _noise((n, *energy.input_shape[1:]), seed), {**kernel, "seed": seed}
+    walk = energy, _noise((n, *energy.input_shape[1:]), seed), steps, sampler, seed
     x = (
-        _walked(energy, noise, steps, trajectory, **kernel)
+        _walked(*walk, trajectory)
         if trajectory
-        else _sampled(energy, noise, steps, out, resume, strategy, **kernel)
+        else _sampled(*walk, out, resume, strategy)
     )
     _write(x, out, table)
     if not trajectory:
@@ -976,18 +983,6 @@ def sample(
         f"{n} samples are in {out}."
         + (f" Open {trajectory} in a browser." if trajectory else "")
     )
-
-# %% ../nbs/33_cli.ipynb #e6baefa7
-def _kernel(settings: dict) -> dict:
-    """All settings of a chain: those given, the others by the defaults of
-    `langevin.sample`.
-    """
-    from ebm_nb.contrastive_divergence import BOOK, langevin_settings
-    from ebm_nb.langevin import sample
-
-    return {
-        name: sample.__kwdefaults__[name] for name in langevin_settings(BOOK)
-    } | settings
 
 # %% ../nbs/33_cli.ipynb #55c8a036
 Real = Annotated[
@@ -1027,14 +1022,14 @@ def evaluate(
     \b
     Examples:
       ebm_nb evaluate --weights mnist --data mnist
-      ebm_nb evaluate --weights runs/mnist/ --data mnist --steps 256 -n 2000 --out
-      runs/mnist/evaluation
+      ebm_nb evaluate --weights runs/mnist/ --steps 256 -n 2000 --out judged
     """
     _tensorflow()
-    from ebm_nb import evaluation, langevin
+    from ebm_nb import evaluation
     from ebm_nb.plot import report_figure, save
+    from ebm_nb.sampling import sample
 
-    (energy, given), (x_train, x_test) = _energy(weights), _images(data)
+    (energy, sampler), (x_train, x_test) = _energy(weights), _images(data)
     if energy.input_shape[1:] != x_train.shape[1:]:
         raise ValueError(
             f"{weights} judges images {energy.input_shape[1:]}, {data} has "
@@ -1048,16 +1043,10 @@ def evaluate(
         "data": data,
         "steps": steps,
         "seed": seed,
-        "settings": (kernel := _kernel(given)),
+        "sampler": asdict(sampler),
     }
-    samples = langevin.sample(
-        energy,
-        _noise((n, *energy.input_shape[1:]), seed),
-        steps,
-        seed=seed,
-        progress=True,
-        **kernel,
-    )
+    noise = _noise((n, *energy.input_shape[1:]), seed)
+    samples = sample(energy, noise, steps, sampler, seed=seed, progress=True)
     report = evaluation.evaluate(samples, x_train, x_test, seed=seed)
     evaluation.save_report(made | report, out / "report.json")
     save(
@@ -1145,38 +1134,38 @@ def score(data: Scored, weights: Weights = "mnist", out: Scores = Path("scores.c
     typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/33_cli.ipynb #8266adef
-DEMO = {
-    "steps": 10,
-    "noise_scale": 0.02,
-    "data_noise": 0.06,
-    "capacity": 1024,
-    "fresh": 0.05,
-    "last_fresh": None,
-    "sampling": None,
-    "learning_rate": 1e-3,
-    "averaging": 0.99,
-}
 STEPS = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
 
 
-def _draw(energy, out: Path, prefix: str, seed: int, **kernel):
+def _demo_recipe():
+    "A recipe for some hundred batches of the embedded digits."
+    from ebm_nb.contrastive_divergence import STABLE
+
+    return replace(
+        STABLE,
+        chain=replace(STABLE.chain, noise_scale=0.02),
+        sampler=None,
+        capacity=1024,
+        fresh=0.05,
+        last_fresh=None,
+        learning_rate=1e-3,
+        averaging=0.99,
+    )
+
+
+def _draw(energy, out: Path, prefix: str, seed: int, *sampler):
     """Write 64 samples after 1000 steps and the way of the first of them; returns the
     trajectory.
     """
     import numpy as np
-    from ebm_nb.langevin import sample_trajectory
     from ebm_nb.plot import image_grid, image_strip, save
+    from ebm_nb.sampling import sample_trajectory
     from ebm_nb.trajectory import spaced
 
     kept = np.union1d(STEPS, spaced(1001, 120, "log"))
+    noise = _noise((64, 32, 32, 1), seed)
     walk = sample_trajectory(
-        energy,
-        _noise((64, 32, 32, 1), seed),
-        1000,
-        keep=kept,
-        seed=seed,
-        progress=True,
-        **kernel,
+        energy, noise, 1000, *sampler, keep=kept, seed=seed, progress=True
     )
     way = walk.x[np.isin(walk.step, STEPS), 0]
     for picture, name in (
@@ -1191,12 +1180,11 @@ def _learn(out: Path, command: str, **how):
     """The training of the demo, in a folder of its own, and its curves beside the other
     pictures.
     """
-    from ebm_nb.contrastive_divergence import STABLE
     from ebm_nb.images import load_images
 
     model = _fit(
         load_images("digits"),
-        replace(STABLE, **DEMO),
+        _demo_recipe(),
         out / "training",
         command,
         overwrite=True,
@@ -1226,7 +1214,7 @@ def demo(
     _writable(out / "samples.png", ".png")
     _begun(out / "training")
     _tensorflow()
-    from ebm_nb.contrastive_divergence import langevin_settings
+    from ebm_nb.contrastive_divergence import sampler_of
     from ebm_nb.energy import load_pretrained
 
     typer.echo(
@@ -1243,7 +1231,7 @@ def demo(
     )
     typer.echo(f"   {out / 'training.png'}\n3. Samples of the new weights.")
     _page(
-        _draw(model.averaged, out, "", seed, **langevin_settings(model.recipe)),
+        _draw(model.averaged, out, "", seed, sampler_of(model.recipe)),
         out / "trajectory.html",
     )
     typer.echo(

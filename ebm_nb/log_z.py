@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 from ebm_nb.checks import (
     ENERGY,
-    FUNCTION,
+    Kind,
     SEED,
     SHAPE,
     array,
@@ -26,7 +26,8 @@ from ebm_nb.checks import (
     takes,
     whole,
 )
-from .langevin import MalaState, energy_and_grad, fold, integer_key, mala_step
+from .langevin import MALA, MalaState, energy_and_grad, integer_key
+from .sampling import run
 
 # %% ../nbs/12_log_z.ipynb #7d646401
 class Prior(NamedTuple):
@@ -72,9 +73,9 @@ def box_prior(shape, low: float = -1.0, high: float = 1.0) -> Prior:
     )
 
 # %% ../nbs/12_log_z.ipynb #4d033699
-def _mover(energy, prior, temperature, kernel):
-    """potential(z) -> (B,), and a compiled step (z, V, dV/dz, beta, step_size, seed) ->
-    (z, V, dV/dz, acceptance).
+def _mover(energy, prior, temperature, sampler):
+    """potential(z) -> (B,), and a compiled step (z, V, dV/dz, beta, step_size, key, k)
+    -> (z, V, dV/dz, acceptance).
     """
 
     def potential(z):
@@ -82,41 +83,36 @@ def _mover(energy, prior, temperature, kernel):
         return energy(x) / temperature + prior.log_density(x)
 
     @tf.function(autograph=False)
-    def move(z, value, grad, beta, step_size, seed):
+    def move(z, value, grad, beta, step_size, key, k):
         bridge = lambda z: _total(z**2) / 2 + beta * potential(z)
         state = MalaState(z, _total(z**2) / 2 + beta * value, z + beta * grad)
-        state, accept = kernel(bridge, state, seed, step_size=step_size)
-        return state.x, *energy_and_grad(potential, state.x), accept
+        state, info = run(bridge, sampler(step_size), state, key, k, k + 1)
+        return state.x, *energy_and_grad(potential, state.x), info.accepted
 
     return potential, move
 
 # %% ../nbs/12_log_z.ipynb #f20a86ad
-def _check_kernel(kernel, draws=5000):
-    """Refuse a kernel that does not leave a standard normal as it was; the tolerance is
-    seven standard errors.
+_CALIBRATED = Kind("a function of a step size that makes a sampler", callable)
+
+
+def _check_sampler(sampler, draws=5000):
+    """Refuse a sampler that does not leave a standard normal as it was; the tolerance
+    is seven standard errors.
     """
     spring = lambda z: _total(z**2) / 2
-    z = tf.random.stateless_normal((draws, 2), (0, 0))
+    z, key = tf.random.stateless_normal((draws, 2), (0, 0)), tf.constant([0, 1])
     try:
-        state, accept = kernel(
-            spring,
-            MalaState(z, spring(z), z),
-            tf.constant([0, 1]),
-            step_size=tf.constant(1.0),
-        )
+        made = sampler(tf.constant(1.0))
+        state, _ = made.step(spring, MalaState(z, spring(z), z), key)
         variance = float(tf.math.reduce_variance(state.x))
-        calibrated = accept.shape == (draws,) and abs(variance - 1) < 7 * math.sqrt(
-            2 / (2 * draws)
-        )
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            "expected a kernel that is called and answers as mala_step does; this one "
-            "can't be."
+            "sampler must be called with a step size and make a sampler that steps "
+            "from a MalaState, as MALA does; this one can't be."
         ) from error
-    if not calibrated:
+    if not abs(variance - 1) < 7 * math.sqrt(2 / (2 * draws)):
         raise ValueError(
-            "expected a calibrated kernel such as mala_step: after one step of this "
-            "one "
+            "expected a calibrated sampler such as MALA: after one step of this one "
             f"the variance of a standard normal is {variance:.2f}."
         )
 
@@ -167,11 +163,11 @@ class Annealed(NamedTuple):
         return means if self.betas[-1] > self.betas[0] else -means
 
 # %% ../nbs/12_log_z.ipynb #2be2e368
-def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=0.0):
+def _anneal(energy, prior, z, betas, step_sizes, temperature, sampler, key, rate=0.0):
     """Walk z through betas (K + 1,) with step_sizes (K,), adapted from the first on
     where rate > 0; returns Annealed.
     """
-    potential, move = _mover(energy, prior, temperature, kernel)
+    potential, move = _mover(energy, prior, temperature, sampler)
     value, grad = energy_and_grad(potential, z)
     log_w, step = np.zeros(len(z)), step_sizes[0]
     weights, values, notes = [log_w], [value.numpy()], []
@@ -190,7 +186,8 @@ def _anneal(energy, prior, z, betas, step_sizes, temperature, kernel, key, rate=
             grad,
             tf.constant(betas[k], z.dtype),
             tf.constant(step, z.dtype),
-            fold(key, k),
+            key,
+            tf.constant(k),
         )
         (
             weights.append(log_w),
@@ -231,7 +228,7 @@ def _check_betas(betas):
     betas=either(whole(), array("(K,)")),
     temperature=number(above=0),
     step_size=optional(either(number(above=0), array("(K,)", low=1e-12))),
-    kernel=FUNCTION,
+    sampler=_CALIBRATED,
     seed=SEED,
 )
 def ais(
@@ -241,7 +238,7 @@ def ais(
     betas=500,
     temperature: float = 1.0,
     step_size=None,
-    kernel=mala_step,
+    sampler=MALA,
     seed: int = 0,
 ) -> Annealed:
     """log Z of exp(-E/T) by annealed importance sampling from a prior.
@@ -250,12 +247,12 @@ def ais(
     equal steps, or an array from 0 to 1.
     temperature: above 0. step_size: (K,) numbers, such as another run's; None lets a
     pilot run find them.
-    kernel: called as `mala_step`, and calibrated. Raises ValueError for wrong arguments
-    and for an uncalibrated kernel.
+    sampler: makes a calibrated sampler of a step size, as `MALA` does. Raises
+    ValueError for wrong arguments and for an uncalibrated sampler.
     Source: Neal 2001, section 2.
     """
     betas = _check_betas(betas)
-    _check_kernel(kernel)
+    _check_sampler(sampler)
     if np.ndim(step_size) and len(step_size) != len(betas) - 1:
         raise ValueError(
             f"step_size must be one number for each of {len(betas) - 1} steps, got "
@@ -264,22 +261,22 @@ def ais(
     draw = lambda count, purpose: tf.random.stateless_normal(
         (count, *prior.shape), integer_key(seed, purpose)
     )
-    run = lambda z, steps, purpose, rate: _anneal(
+    walk = lambda z, steps, purpose, rate: _anneal(
         energy,
         prior,
         z,
         betas,
         steps,
         temperature,
-        kernel,
+        sampler,
         integer_key(seed, purpose),
         rate,
     )
     if step_size is None:
-        step_size = run(
+        step_size = walk(
             draw(16, 0), [math.prod(prior.shape) ** (-1 / 3)], 1, 0.3
         ).step_size
-    return run(draw(n, 2), np.broadcast_to(step_size, len(betas) - 1), 3, 0.0)
+    return walk(draw(n, 2), np.broadcast_to(step_size, len(betas) - 1), 3, 0.0)
 
 # %% ../nbs/12_log_z.ipynb #74de9fab
 @takes(
@@ -287,7 +284,7 @@ def ais(
     prior=instance(Prior),
     forward=instance(Annealed),
     temperature=number(above=0),
-    kernel=FUNCTION,
+    sampler=_CALIBRATED,
     seed=SEED,
 )
 def reverse_ais(
@@ -296,7 +293,7 @@ def reverse_ais(
     x,
     forward: Annealed,
     temperature: float = 1.0,
-    kernel=mala_step,
+    sampler=MALA,
     seed: int = 0,
 ) -> Annealed:
     """log Z by annealing from samples x of p back to the prior, along the way and with
@@ -307,7 +304,7 @@ def reverse_ais(
     Raises ValueError for x that the prior cannot produce. Source: Grosse, Ghahramani
     and Adams 2015, section 3.
     """
-    _check_kernel(kernel)
+    _check_sampler(sampler)
     shape = ", ".join(map(str, ("n", *prior.shape)))
     array(f"({shape})", "f")("x", x)
     z = prior.to_z(tf.convert_to_tensor(x))
@@ -323,7 +320,7 @@ def reverse_ais(
         forward.betas[::-1],
         forward.step_size[::-1],
         temperature,
-        kernel,
+        sampler,
         integer_key(seed, 4),
     )
 

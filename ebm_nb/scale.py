@@ -39,10 +39,11 @@ from ebm_nb.contrastive_divergence import (
     EnergyModel,
     Recipe,
     check_data,
-    langevin_settings,
+    sampler_of,
 )
-from .langevin import WALK, _check_end, _tensors, chain, fold, integer_key
+from .langevin import FOR_IMAGES, fold, integer_key
 from .replay import ReplayBuffer, uniform
+from .sampling import WALK, check_end, check_start, numbers_of, walk
 from .training import train
 
 # %% ../nbs/30_scale.ipynb #c5a1c5d0
@@ -376,16 +377,13 @@ class ShardedModel(EnergyModel):
             **kwargs,
         )
 
-    def sample(self, n: int, steps: int = 1000, seed: int = 0, **settings):
+    def sample(self, n: int, steps: int | None = None, seed: int = 0, **settings):
         "As in `EnergyModel`, the chains dealt to the replicas."
         x0 = uniform((n, *self.shape), integer_key(seed, 4), self.recipe.bounds).numpy()
+        settings = {"sampler": sampler_of(self.recipe), **settings}
+        steps = steps or self.recipe.sampler_steps
         return sample_sharded(
-            self.strategy,
-            self.averaged,
-            x0,
-            steps,
-            seed=seed,
-            **{**langevin_settings(self.recipe), **settings},
+            self.strategy, self.averaged, x0, steps, seed=seed, **settings
         )
 
 # %% ../nbs/30_scale.ipynb #f0179e4a
@@ -430,15 +428,15 @@ def _agree(strategy, facts):
         )
 
 # %% ../nbs/30_scale.ipynb #f6f74460
-def _walker(strategy, energy):
+def _walker(strategy, energy, sampler):
     "A graph that walks a part on each replica, for one call of `sharded_portions`."
 
-    def walk(x, key, steps, kernel):
+    def part(x, key, steps, numbers):
         if x.shape[0]:  # a replica may be left without work
-            x, _ = chain(energy, x, key, 0, steps, **kernel)
+            x = walk(energy, sampler, x, key, steps, numbers)
         return _join(x)
 
-    return tf.function(lambda *args: strategy.run(walk, args), autograph=False)
+    return tf.function(lambda *args: strategy.run(part, args), autograph=False)
 
 # %% ../nbs/30_scale.ipynb #059e01bf
 @takes(**WALK, strategy=instance(tf.distribute.Strategy))
@@ -447,13 +445,9 @@ def sharded_portions(
     energy,
     x0,
     steps: int = 1000,
+    sampler=FOR_IMAGES,
     *,
     done: int = 0,
-    step_size: float = 15.0,
-    noise_scale: float = 0.06,
-    grad_clip: float | None = 0.03,
-    bounds: tuple | None = (-1.0, 1.0),
-    settle: float | None = 150,
     seed: int = 0,
     batch_size: int = 512,
 ):
@@ -462,17 +456,9 @@ def sharded_portions(
 
     done: so many are left out, because an earlier run has finished them.
     """
-    kernel = {
-        "step_size": step_size,
-        "noise_scale": noise_scale,
-        "grad_clip": grad_clip,
-        "bounds": bounds,
-        "settle": settle,
-    }
-    x0, kernel = _tensors(x0, kernel)
-    x0, replicas = x0.numpy(), strategy.num_replicas_in_sync
+    x0, replicas = check_start(x0, sampler).numpy(), strategy.num_replicas_in_sync
     size = min(batch_size, -(-len(x0) // replicas))
-    walk = _walker(strategy, energy)
+    walker, numbers = _walker(strategy, energy, sampler), numbers_of(sampler, x0.dtype)
     for first in range(done, -(-len(x0) // size), replicas):
         number = lambda context: first + context.replica_id_in_sync_group
         x = strategy.experimental_distribute_values_from_function(
@@ -481,9 +467,9 @@ def sharded_portions(
         key = strategy.experimental_distribute_values_from_function(
             lambda c: integer_key(seed, int(number(c)))
         )
-        found = _first(strategy, walk(x, key, tf.constant(steps), kernel))
+        found = _first(strategy, walker(x, key, tf.constant(steps), numbers))
         begun = x0[first * size : first * size + len(found)]
-        _check_end(tf.constant(begun), tf.constant(found), bounds)
+        check_end(tf.constant(begun), tf.constant(found), sampler)
         yield from (found[i : i + size] for i in range(0, len(found), size))
 
 # %% ../nbs/30_scale.ipynb #8d952045
@@ -492,27 +478,22 @@ def sample_sharded(
     energy,
     x0,
     steps: int = 1000,
+    sampler=FOR_IMAGES,
     *,
     seed: int = 0,
     batch_size: int = 512,
-    **kernel,
 ) -> np.ndarray:
-    """`langevin.sample` on all replicas of a strategy: the same samples as with that
+    """`sampling.sample` on all replicas of a strategy: the same samples as with that
     batch size on one device.
 
     energy: made within `strategy.scope()`, or its weights travel to the other devices.
-    x0: array (n, ...). batch_size: chains at a
-    time on a replica; smaller where n is less than a batch for each. kernel: step_size
-    and the like; all of it, also what it raises,
-    as in `langevin.sample`.
+    x0: array (n, ...). batch_size: chains at a time on a replica; smaller where n is
+    less than a batch for each. The rest, also what it raises, as in `sampling.sample`.
     """
-    return np.concatenate(
-        list(
-            sharded_portions(
-                strategy, energy, x0, steps, seed=seed, batch_size=batch_size, **kernel
-            )
-        )
+    portions = sharded_portions(
+        strategy, energy, x0, steps, sampler, seed=seed, batch_size=batch_size
     )
+    return np.concatenate(list(portions))
 
 # %% ../nbs/30_scale.ipynb #a6c3cc9b
 class WorkerLost(Exception):

@@ -112,8 +112,8 @@ def vital_signs(model: EnergyModel, n: int = 64) -> dict:
     distinct: share of chains that differ. frozen: share that a step moves, noise apart,
     by next to nothing. spread: of a pixel over chains.
     """
-    recipe, buffer = model.recipe, model.buffer
-    (low, high), clip = recipe.bounds, recipe.grad_clip or np.inf
+    chain, buffer = model.recipe.chain, model.buffer
+    (low, high), clip = chain.bounds, chain.grad_clip or np.inf
     x = buffer.peek(n)  # any n will do: slots are drawn at random
     noise = np.random.default_rng(0).uniform(low, high, x.shape).astype("float32")
     energies, grad = (value.numpy() for value in energy_and_grad(model.energy, x))
@@ -122,7 +122,7 @@ def vital_signs(model: EnergyModel, n: int = 64) -> dict:
         x.numpy(),
         np.abs(grad.reshape(len(grad), -1)),
     )
-    drift = recipe.step_size * np.sqrt(np.mean(np.minimum(entries, clip) ** 2, axis=1))
+    drift = chain.step_size * np.sqrt(np.mean(np.minimum(entries, clip) ** 2, axis=1))
     return {
         "size": float(np.abs([energies, noise_energies]).max()),
         "gap": float(noise_energies.mean() - energies.mean()),
@@ -131,7 +131,7 @@ def vital_signs(model: EnergyModel, n: int = 64) -> dict:
         "saturated": float(((x <= low) | (x >= high)).mean()),
         "distinct": len(np.unique(x, axis=0)) / len(x),
         "frozen": float(
-            (drift < max(1e-3 * recipe.noise_scale, 1e-6 * (high - low))).mean()
+            (drift < max(1e-3 * chain.noise_scale, 1e-6 * (high - low))).mean()
         ),
         "spread": float(x.std(0).mean()),
         "nonfinite": nonfinite(model),

@@ -16,6 +16,7 @@ MODULES = (
     "swish",
     "energy",
     "langevin",
+    "sampling",
     "replay",
     "contrastive_divergence",
     "training",
@@ -65,6 +66,7 @@ def good(folder):
         langevin,
         log_z,
         plot,
+        sampling,
         scale,
         training,
         trajectory,
@@ -78,14 +80,11 @@ def good(folder):
     )
     rng, x = np.random.default_rng(0), tf.constant(points)
     images = rng.uniform(-1, 1, (80, 32, 32, 1)).astype("float32")
-    cells, state = (
-        boltzmann.grid(-1, 1, 4, 2),
-        langevin.MalaState(x, *langevin.energy_and_grad(bowl, x)),
-    )
+    cells = boltzmann.grid(-1, 1, 4, 2)
     recipe = cd.Recipe(batch_size=2, capacity=4)
     model = cd.EnergyModel(energy.energy_mlp(2, (4,)), recipe)
     model.compile()
-    trajectory_ = langevin.Trajectory(
+    trajectory_ = sampling.Trajectory(
         np.arange(3),
         images[:6].reshape(3, 2, 32, 32, 1),
         np.zeros((3, 2)),
@@ -100,15 +99,16 @@ def good(folder):
     weights = energy.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
     training.save_checkpoint(model, folder, training.Progress())
     strategy = scale.make_strategy()
-    plain = {
+    kernel = {
         "step_size": 0.1,
         "noise_scale": 0.1,
         "grad_clip": 1.0,
         "bounds": (-1.0, 1.0),
+        "settle": 5,
     }
-    kernel = {**plain, "settle": 5}
-    walk = {"energy": bowl, "x0": points, "steps": 2, **kernel, "seed": 0}
-    mend = {**plain, "steps": 2, "seed": 0}
+    sampler = langevin.Langevin(**kernel)
+    chains = {"steps": 2, "sampler": sampler, "seed": 0}
+    walk = {"energy": bowl, "x0": points, **chains}
     drawn = {"points": features[:, :2], "ax": None}
     curve = {
         "x": np.arange(3),
@@ -169,39 +169,40 @@ def good(folder):
         "energy.load_energy": {"path": weights},
         "energy.load_pretrained": {"name": "digits"},
         "langevin.energy_and_grad": {"energy": bowl, "x": x},
-        "langevin.langevin_step": {"energy": bowl, "x": x, "seed": key, **plain},
-        "langevin.chain": {
-            "energy": bowl,
-            "x": x,
-            "seed": key,
-            "start": 0,
-            "stop": 2,
-            "halves": False,
-            **kernel,
-        },
-        "langevin.Compiled": {"energy": bowl},
+        "langevin.Langevin": {**kernel, "momentum": 0.5},
+        "langevin.MALA": {"step_size": 0.1, "temperature": 1.0, "bounds": (-1.0, 1.0)},
+        "langevin.ula": {"step_size": 0.1, "temperature": 1.0},
         "langevin.fold": {"seed": key, "number": 0},
         "langevin.integer_key": {"seed": 0, "purpose": 0},
-        "langevin.sample": {**walk, "batch_size": 512, "progress": False},
-        "langevin.sample_portions": {**walk, "batch_size": 512, "done": 0},
-        "langevin.mala_step": {
+        "sampling.run": {
             "energy": bowl,
-            "state": state,
-            "seed": key,
-            "step_size": 0.1,
-            "temperature": 1.0,
-            "bounds": (-1.0, 1.0),
+            "sampler": sampler,
+            "state": sampler.init(bowl, x),
+            "key": key,
+            "start": 0,
+            "stop": 2,
+            "parts": 1,
         },
-        "langevin.sample_mala": {
+        "sampling.walk": {
             "energy": bowl,
-            "x0": points,
+            "sampler": sampler,
+            "x": x,
+            "key": key,
             "steps": 2,
-            "step_size": 0.1,
-            "temperature": 1.0,
-            "bounds": (-1.0, 1.0),
-            "seed": 0,
         },
-        "langevin.sample_trajectory": {**walk, "keep": 2},
+        "sampling.numbers_of": {"sampler": sampler, "dtype": tf.float32},
+        "sampling.check_start": {"x0": points, "sampler": sampler},
+        "sampling.check_end": {"start": x, "x": x, "sampler": sampler},
+        "sampling.Compiled": {"energy": bowl},
+        "sampling.sample": {
+            **walk,
+            "batch_size": 512,
+            "progress": False,
+            "info": False,
+            "together": False,
+        },
+        "sampling.sample_portions": {**walk, "batch_size": 512, "done": 0},
+        "sampling.sample_trajectory": {**walk, "keep": 2},
         "replay.uniform": {"shape": (2, 2), "seed": key, "bounds": (-1.0, 1.0)},
         "replay.ReplayBuffer": {
             "shape": (2,),
@@ -212,8 +213,8 @@ def good(folder):
             "seed": key,
         },
         "contrastive_divergence.Recipe": asdict(cd.STABLE),
-        "contrastive_divergence.langevin_settings": {"recipe": recipe},
-        "contrastive_divergence.kernel": {"recipe": recipe},
+        "contrastive_divergence.sampler_of": {"recipe": recipe},
+        "contrastive_divergence.recipe_of": {"config": asdict(recipe)},
         "contrastive_divergence.fresh_at": {"recipe": recipe, "updates": 1},
         "contrastive_divergence.Decay": {
             "recipe": recipe,
@@ -361,13 +362,13 @@ def good(folder):
             "energy": bowl,
             "damaged": points,
             "pull": 0.1,
-            **mend,
+            **chains,
         },
         "applications.inpaint": {
             "energy": bowl,
             "x": points,
             "known": points > 0,
-            **mend,
+            **chains,
         },
         "applications.product": {"energies": (bowl, bowl), "weights": (1.0, 2.0)},
         "applications.either": {"energies": (bowl, bowl)},
@@ -390,7 +391,7 @@ def good(folder):
             "betas": 3,
             "temperature": 1.0,
             "step_size": None,
-            "kernel": langevin.mala_step,
+            "sampler": langevin.MALA,
             "seed": 0,
         },
         "log_z.reverse_ais": {
@@ -399,7 +400,7 @@ def good(folder):
             "x": points,
             "forward": forward,
             "temperature": 1.0,
-            "kernel": langevin.mala_step,
+            "sampler": langevin.MALA,
             "seed": 0,
         },
         "log_z.interval": {"forward": forward, "reverse": forward, "confidence": 0.95},

@@ -27,18 +27,26 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "swish": set(),
     "energy": {"swish"},
     "langevin": set(),
+    "sampling": {"langevin"},
     "replay": set(),
     "contrastive_divergence": {
         "images",
         "langevin",
         "replay",
+        "sampling",
     },  # of data, the stream that `fit` makes of an array
     "training": {"contrastive_divergence", "energy", "langevin", "plot"},
     "trajectory": {"plot"},
     "evaluation": set(),
-    "applications": {"langevin", "evaluation"},
-    "log_z": {"boltzmann", "langevin"},
-    "scale": {"contrastive_divergence", "langevin", "replay", "training"},
+    "applications": {"langevin", "sampling", "evaluation"},
+    "log_z": {"boltzmann", "langevin", "sampling"},
+    "scale": {
+        "contrastive_divergence",
+        "langevin",
+        "replay",
+        "sampling",
+        "training",
+    },
     "plot": set(),
     "cli": EVERYTHING,
 }
@@ -46,6 +54,7 @@ MAY_NOT_IMPORT = {
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
     "langevin": {"keras"},
+    "sampling": {"keras"},
     "evaluation": {"keras"},
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}

@@ -65,8 +65,7 @@ JUNK = st.one_of(
 # a file that can't be read or written is an OSError, as everywhere in Python
 PATHS = ("path", "folder", "pictures")
 WALKS = (
-    "langevin.sample",
-    "langevin.sample_mala",
+    "sampling.sample",
     "scale.sample_sharded",
     "applications.denoise",
     "applications.inpaint",

@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ebm_nb.applications import denoise
-from ebm_nb.langevin import (
-    Compiled,
-    energy_and_grad,
-    sample,
-    sample_mala,
-    sample_trajectory,
-)
+from ebm_nb.langevin import MALA, Langevin, energy_and_grad
 from ebm_nb.log_z import ais, normal_prior
+from ebm_nb.sampling import Compiled, sample, sample_trajectory
 from ebm_nb.scale import make_strategy, sample_sharded
 
 START = np.full((200, 2), 0.3, "float32")
-PLAIN = {"step_size": 0.01, "noise_scale": 0.1, "grad_clip": None, "settle": None}
+PLAIN = Langevin(0.01, 0.1, bounds=(-1.0, 1.0))
 
 
 def square(x):
@@ -37,19 +32,19 @@ class Spring:
 
 
 def plain(energy):
-    return sample(energy, START, 100, **PLAIN)
+    return sample(energy, START, 100, PLAIN)
 
 
 def traced(energy):
-    return sample_trajectory(energy, START, 100, keep=2, **PLAIN).x[-1]
+    return sample_trajectory(energy, START, 100, PLAIN, keep=2).x[-1]
 
 
 def metropolis(energy):
-    return sample_mala(energy, START, 100, step_size=0.02)[0]
+    return sample(energy, START, 100, MALA(0.02))
 
 
 def sharded(energy):
-    return sample_sharded(make_strategy(), energy, START, 100, **PLAIN)
+    return sample_sharded(make_strategy(), energy, START, 100, PLAIN)
 
 
 def annealed(energy):
@@ -98,40 +93,43 @@ def test_not_finite(walk):
 
 def test_explodes():
     "A step too large for the energy, with nothing clipped."
-    settings = {**PLAIN, "step_size": 1.5, "bounds": None}
+    wild = Langevin(1.5, 0.1)
     with pytest.raises(ValueError, match="left the finite numbers"):
-        sample(square, START, 1000, **settings)
-    del settings["settle"]
+        sample(square, START, 1000, wild)
     with pytest.raises(ValueError, match="left the finite numbers"):
-        denoise(square, START, pull=0.1, steps=1000, **settings)
+        denoise(square, START, pull=0.1, steps=1000, sampler=wild)
 
 
 def test_nothing_accepted():
     with pytest.warns(UserWarning, match="take a step_size below 50"):
-        sample_mala(lambda x: 10 * square(x), START, 50, step_size=50.0)
+        sample(lambda x: 10 * square(x), START, 50, MALA(50.0))
 
 
 def test_stuck():
     with pytest.warns(UserWarning, match="on one of the bounds"):
-        sample(lambda x: -50 * square(x), START, 100, **PLAIN)
+        sample(lambda x: -50 * square(x), START, 100, PLAIN)
     apart = np.linspace(-0.5, 0.5, 8, dtype="float32").reshape(4, 2)
     with pytest.warns(UserWarning, match="all equal"):
-        sample(square, apart, 3, **{**PLAIN, "step_size": 0.5, "noise_scale": 0.0})
+        sample(square, apart, 3, Langevin(0.5, 0.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sample(square, apart, 3, **PLAIN)
+        sample(square, apart, 3, PLAIN)
 
 
 @pytest.mark.parametrize("number", [np.asarray, np.float32, np.float64])
 def test_numbers_of_numpy(number):
     "They are the numbers that they are, in an array without axes, too."
-    settings = {**PLAIN, "step_size": number(0.25), "noise_scale": number(0.125)}
-    kept = sample(square, START, np.int64(5), seed=np.uint8(200), **settings)
-    settings = {**PLAIN, "step_size": 0.25, "noise_scale": 0.125}
-    assert np.array_equal(kept, sample(square, START, 5, seed=200, **settings))
+    rounded = Langevin(number(0.25), number(0.125), settle=number(3))
+    assert rounded == Langevin(0.25, 0.125, settle=3)
+    assert type(rounded.step_size) is float
+    kept = sample(square, START, np.int64(5), rounded, seed=np.uint8(200))
+    assert np.array_equal(kept, sample(square, START, 5, rounded, seed=200))
     for wrong in (True, np.True_, np.array(True), "5", np.array([5]), 5.5):
         with pytest.raises(ValueError, match="^steps must be a whole number"):
-            sample(square, START, wrong, **PLAIN)
+            sample(square, START, wrong, PLAIN)
+        if not isinstance(wrong, float):
+            with pytest.raises(ValueError, match="^step_size must be a finite number"):
+                Langevin(wrong, 0.1)
 
 
 def no_return(x):
@@ -162,12 +160,12 @@ def test_many_batch_sizes():
         return square(x)
 
     for n in range(1, 60):
-        sample(counted, START[:n], 2, **PLAIN)
+        sample(counted, START[:n], 2, PLAIN)
     assert len(traces) == 1 + 2  # a loop, and a loop for each half from 32 chains on
     gc.collect()
     before = len(gc.get_objects())
     for n in range(1, 30):
-        sample(square, START[:n], 2, **PLAIN)
+        sample(square, START[:n], 2, PLAIN)
     gc.collect()
     assert len(gc.get_objects()) - before < 2000
 
@@ -178,7 +176,7 @@ def test_warnings_name_this_file():
     with pytest.warns(UserWarning) as caught:
         sample(steep, START, 3)
         sample_trajectory(steep, START, 3)
-        sample_mala(steep, START, 50, step_size=50.0)
-        sample_sharded(make_strategy(), lambda x: -50 * square(x), START, 100, **PLAIN)
+        sample(steep, START, 50, MALA(50.0))
+        sample_sharded(make_strategy(), lambda x: -50 * square(x), START, 100, PLAIN)
     assert len(caught) >= 4
     assert {warning.filename for warning in caught} == {__file__}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_nb.contrastive_divergence import EnergyModel, Recipe
+from ebm_nb.contrastive_divergence import BOOK, EnergyModel, Recipe
 from ebm_nb.energy import energy_cnn, energy_mlp
 from ebm_nb.training import (
     HealthMonitor,
@@ -26,7 +26,12 @@ from ebm_nb.training import (
 )
 
 RECIPE = Recipe(
-    batch_size=8, steps=2, capacity=16, step_size=0.1, learning_rate=1e-3, alpha=0.0
+    batch_size=8,
+    chain=replace(BOOK.chain, step_size=0.1),
+    chain_steps=2,
+    capacity=16,
+    learning_rate=1e-3,
+    alpha=0.0,
 )
 POINTS = np.random.default_rng(0).uniform(-1, 1, (32, 2)).astype("float32")
 
@@ -75,7 +80,7 @@ def test_nan_in_a_later_batch_of_the_validation():
 def test_nan_that_arises():
     wild = replace(RECIPE, learning_rate=1e30)
     fit = lambda: model_of(wild).fit(POINTS, epochs=3, verbose=0)
-    refused(fit, "not finite.*learning_rate or step_size")
+    refused(fit, "not finite.*learning_rate or its chain's step_size")
 
 
 def test_nan_that_the_monitor_mends():
@@ -203,7 +208,7 @@ def test_half_of_a_plain_rate(half):
 
 
 def colour():
-    recipe = replace(RECIPE, batch_size=4, steps=1)
+    recipe = replace(RECIPE, batch_size=4, chain_steps=1)
     return model_of(recipe, energy_cnn((16, 16, 3)))
 
 
@@ -244,7 +249,9 @@ def test_pictures_of_an_epoch_that_is_the_last_before_a_stop(tmp_path):
     from ebm_nb.training import Stopped
 
     images = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 1)).astype("float32")
-    model = model_of(replace(RECIPE, batch_size=4, steps=1), energy_cnn((16, 16, 1)))
+    model = model_of(
+        replace(RECIPE, batch_size=4, chain_steps=1), energy_cnn((16, 16, 1))
+    )
     stop = lambda: int(model.optimizer.iterations) == 2
     with pytest.raises(Stopped):
         train(model, images, images, tmp_path, epochs=1, stop=stop, verbose=0)

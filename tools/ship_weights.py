@@ -4,7 +4,7 @@ NAME`.
 DIR is a folder that `ebm_nb train` wrote, NAME is mnist or digits. Its weights,
 config.json and history.csv go to ebm_nb/weights/NAME
 with a report.json: what the judge says of samples from uniform noise, drawn with the
-defaults of `ebm_nb.langevin.sample`, after each of
+defaults of `ebm_nb.sampling.sample`, after each of
 --steps, beside real images. With DIR = ebm_nb/weights/NAME it only makes the report
 anew. Nothing is written before all is known.
 """
@@ -14,7 +14,7 @@ import csv
 import json
 import os
 import sys
-from inspect import signature
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,20 +22,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import BOOK, Recipe, langevin_settings  # noqa: E402
+from ebm_nb.contrastive_divergence import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import load_energy  # noqa: E402
 from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
-from ebm_nb.langevin import sample, sample_trajectory  # noqa: E402
+from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
+from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 LIMIT = 500_000  # bytes of a file in the wheel
 NEXT = (
     "Next: python tools/notebooks.py 03_energy 07_training 10_evaluation "
     "11_applications index && python tools/readme.py"
 )
-DEFAULTS = {
-    name: signature(sample).parameters[name].default for name in langevin_settings(BOOK)
-}
 
 
 def arguments():
@@ -84,16 +82,11 @@ def finished(folder):
             f"{folder / 'energy.weights.h5'} is over {LIMIT:,} bytes: too large for "
             "the wheel."
         )
-    own = langevin_settings(Recipe(**config["recipe"]))
-    different = {
-        name: own[name]
-        for name, value in DEFAULTS.items()
-        if np.any(np.array(own[name]) != np.array(value))
-    }
-    if different:
+    own = sampler_of(recipe_of(config["recipe"]))
+    if own != FOR_IMAGES:
         print(
-            f"The recipe's {different} differ from the defaults of `sample`, which "
-            "the report uses: change the one or the other."
+            f"The recipe's {own} is not the default of `sample`, which the report "
+            "uses: change the one or the other."
         )
     return config, rows
 
@@ -147,7 +140,7 @@ def main():
         "data": args.name,
         "n": args.n,
         "seed": args.seed,
-        "settings": DEFAULTS,
+        "sampler": asdict(FOR_IMAGES),
         "minutes": round(sum(float(row["seconds"]) for row in rows) / 60, 1),
         "reports": reports,
     }

@@ -1,16 +1,17 @@
 """ebm_nb from Python, with TensorFlow's default threads."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_nb import langevin
-from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, Recipe
+from ebm_nb import sampling
+from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, recipe_of
 from ebm_nb.images import batches
 from ebm_nb.energy import energy_cnn, load_pretrained
+from ebm_nb.langevin import FOR_IMAGES
 
 energy = load_pretrained("mnist")
 
@@ -25,7 +26,13 @@ def write_weights(folder):
             for name, weight in zip(names, energy.trainable_variables)
         },
     )
-    return {"BOOK": asdict(BOOK), "STABLE": asdict(STABLE)}
+    return {"BOOK": told(BOOK), "STABLE": told(STABLE)}
+
+
+def told(recipe):
+    "A recipe as a dict, with the settings of its chains beside the others."
+    steps = {"steps": recipe.chain_steps}
+    return {**asdict(recipe), **asdict(recipe.chain), **steps}
 
 
 def load(folder):
@@ -41,15 +48,15 @@ def energies(x):
 
 
 def sample(x, steps, noise_scale, step_size):
-    return langevin.sample(
-        energy, x, steps, noise_scale=noise_scale, step_size=step_size
-    )
+    sampler = replace(FOR_IMAGES, noise_scale=noise_scale, step_size=step_size)
+    return sampling.sample(energy, x, steps, sampler)
 
 
 def trainer(recipe, images):
+    known = {name: recipe[name] for name in asdict(BOOK)}
     network = energy_cnn()
     network.set_weights(energy.get_weights())
-    model = EnergyModel(network, Recipe(**recipe))
+    model = EnergyModel(network, recipe_of(known))
     model.compile()
     data = iter(batches(images, recipe["batch_size"]))
     step = model.make_train_function() or model.train_function
