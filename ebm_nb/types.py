@@ -275,7 +275,7 @@ Shape = Annotated[
 ]
 
 # %% ../nbs/20_types.ipynb #868f5a8d
-Floats = Annotated[ArrayLike, tensor("(...)")]
+Floats = Annotated[Any, tensor("(...)")]
 Numbers = Annotated[ArrayLike, array("(N,)")]
 Points = Annotated[ArrayLike, array("(N, 2)")]
 Images = Annotated[ArrayLike, array("(N, 32, 32, 1)", "f", low=-1, high=1)]
