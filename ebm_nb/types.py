@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Positive', 'NonNegative', 'Share', 'Count', 'Index', 'Seed', 'PathLike', 'Function', 'Energy', 'Bounds', 'Shape',
-           'Floats', 'Numbers', 'Points', 'Images', 'Key', 'Scalar', 'P', 'R', 'shown', 'Kind', 'number', 'whole',
-           'instance', 'choice', 'either', 'optional', 'several', 'named', 'tensor', 'traced', 'array', 'rising',
-           'kind_of', 'checked', 'caution']
+           'Floats', 'Numbers', 'Points', 'IMAGES', 'Images', 'Key', 'Scalar', 'P', 'R', 'shown', 'Kind', 'number',
+           'whole', 'instance', 'choice', 'either', 'optional', 'several', 'named', 'tensor', 'traced', 'array',
+           'rising', 'kind_of', 'checked', 'caution']
 
 # %% ../nbs/20_types.ipynb #02f0ca00
 import functools
@@ -278,7 +278,8 @@ Shape = Annotated[
 Floats = Annotated[Any, tensor("(...)")]
 Numbers = Annotated[ArrayLike, array("(N,)")]
 Points = Annotated[ArrayLike, array("(N, 2)")]
-Images = Annotated[ArrayLike, array("(N, 32, 32, 1)", "f", low=-1, high=1)]
+IMAGES = array("(N, 32, 32, 1)", "f", low=-1, high=1)
+Images = Annotated[ArrayLike, IMAGES]
 Key = Annotated[Any, tensor("(2,)", "iu")]  # of TensorFlow's stateless noise
 Scalar = Annotated[Any, traced("()", "fiu")]  # a number inside a graph
 
@@ -308,8 +309,9 @@ def kind_of(hint: Any) -> Kind | None:
         return either(*known) if len(known) == len(kinds) else None
     if hint in _BASIC:
         return _BASIC[hint]
-    some = isinstance(hint, type) and hint not in (Any, object)
-    return instance(hint) if some else None
+    if hint in (Any, object) or getattr(hint, "_is_protocol", False):
+        return None  # a protocol can't be asked for without its methods
+    return instance(hint) if isinstance(hint, type) else None
 
 # %% ../nbs/20_types.ipynb #5636b4fc
 def _plain(value: Any) -> Any:
