@@ -8,16 +8,26 @@ __all__ = ['probabilities', 'harmonic', 'double_well', 'Grid', 'grid', 'log_z', 
 
 # %% ../nbs/01_boltzmann.ipynb #d0433043
 import math
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from .checks import ENERGY, SEED, array, instance, number, takes, tensor, whole
+from ebm_nb.types import (
+    Count,
+    Energy,
+    Numbers,
+    Positive,
+    Seed,
+    array,
+    checked,
+    tensor,
+)
 
 # %% ../nbs/01_boltzmann.ipynb #bb849615
-def _finite_energies(values):
+def _finite_energies(values: ArrayLike) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(
@@ -32,44 +42,71 @@ def _finite_energies(values):
     return values
 
 # %% ../nbs/01_boltzmann.ipynb #940e8ab3
-@takes(energies=array("(N,)"), temperature=number(above=0))
-def probabilities(energies, temperature=1.0):
+@checked
+def probabilities(energies: Numbers, temperature: Positive = 1.0) -> np.ndarray:
     """Boltzmann probabilities of discrete states: low energy means likely.
 
-    energies: (N,) finite numbers. temperature: above 0, in the unit of the energies.
-    Returns (N,) float64 that sum to 1. Raises ValueError for other shapes, NaN or
-    infinity.
-    Source: MacKay (2003), chapter 31.
+    Args:
+        energies: of N states.
+        temperature: in the unit of the energies.
+
+    Returns:
+        (N,) float64 that sum to 1.
+
+    Raises:
+        ValueError: for other shapes, NaN or infinity.
+
+    Source:
+        MacKay (2003), chapter 31.
     """
     energies = np.asarray(energies, np.float64)
     log_weights = -(energies - energies.min()) / temperature
     return np.exp(log_weights - logsumexp(log_weights))
 
 # %% ../nbs/01_boltzmann.ipynb #a7c2e663
-def _points(x):
+_States = Annotated[Any, tensor("(B, d)")]
+
+
+def _points(x: ArrayLike) -> tf.Tensor:
     return tf.cast(tf.convert_to_tensor(x), tf.float32)
 
 
-@takes(x=tensor("(B, d)"), k=number(above=0))
-def harmonic(x, k=1.0):
-    """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k
-    around 0.
+@checked
+def harmonic(x: _States, k: Positive = 1.0) -> tf.Tensor:
+    """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k.
 
-    x: points (B, d), computed in float32. k: stiffness, above 0. Returns (B,). Raises
-    ValueError otherwise.
+    Args:
+        x: points (B, d), computed in float32.
+        k: stiffness.
+
+    Returns:
+        (B,) energies.
+
+    Raises:
+        ValueError: for other points or another stiffness.
     """
     return 0.5 * k * tf.reduce_sum(_points(x) ** 2, axis=-1)
 
 # %% ../nbs/01_boltzmann.ipynb #fa6808fd
-@takes(x=tensor("(B, d)"), barrier=number(above=0), well=number(above=0), tilt=number())
-def double_well(x, barrier=3.0, well=1.5, tilt=0.0):
-    """Energy with two wells at x1 = -well and +well, a barrier between them, and
-    springs along other coordinates.
+@checked
+def double_well(
+    x: _States, barrier: Positive = 3.0, well: Positive = 1.5, tilt: float = 0.0
+) -> tf.Tensor:
+    """Energy with two wells at x1 = -well and +well and a barrier between them.
 
-    x: points (B, d), computed in float32. barrier: height at x1 = 0, above 0. well:
-    above 0, in units of x.
-    tilt: energy per unit of x1, any finite number; above 0 it favours the left well.
-    Returns (B,). Raises ValueError otherwise.
+    Further coordinates feel a spring of stiffness 1.
+
+    Args:
+        x: points (B, d), computed in float32.
+        barrier: height at x1 = 0.
+        well: place of the wells, in units of x.
+        tilt: energy per unit of x1; above 0 it favours the left well.
+
+    Returns:
+        (B,) energies.
+
+    Raises:
+        ValueError: for other points or numbers.
     """
     x = _points(x)
     first = x[:, 0]
@@ -89,14 +126,22 @@ class Grid(NamedTuple):
     volume: float
 
 
-@takes(low=number(), high=number(), n=whole(), dim=whole())
-def grid(low, high, n, dim=1):
+@checked
+def grid(low: float, high: float, n: Count, dim: Count = 1) -> Grid:
     """Cut the box [low, high]^dim into n^dim equal cells; the last coordinate runs
     fastest.
 
-    low, high: finite, in units of x. n: cells along each side, at least 1. dim: at
-    least 1. At most 10 million cells.
-    Returns a Grid. Raises ValueError otherwise.
+    Args:
+        low: lower end of each side, in units of x.
+        high: upper end, above low.
+        n: cells along each side.
+        dim: number of coordinates.
+
+    Returns:
+        The cells' centres and their volume.
+
+    Raises:
+        ValueError: for other ends, or for more than 10 million cells.
     """
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}.")
@@ -112,7 +157,7 @@ def grid(low, high, n, dim=1):
     return Grid(np.stack(axes, -1).reshape(-1, dim).astype(np.float32), width**dim)
 
 # %% ../nbs/01_boltzmann.ipynb #1897db6f
-def _cell_energies(energy, grid):
+def _cell_energies(energy: Energy, grid: Grid) -> np.ndarray:
     values = np.asarray(energy(grid.points))
     if values.shape != grid.points.shape[:1]:
         raise ValueError(
@@ -123,38 +168,67 @@ def _cell_energies(energy, grid):
     return _finite_energies(values)
 
 
-@takes(energy=ENERGY, grid=instance(Grid), temperature=number(above=0))
-def log_z(energy, grid, temperature=1.0):
+@checked
+def log_z(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> float:
     """Logarithm of the partition function over the box of `grid`, by the midpoint rule.
 
-    energy: callable, points (N, d) -> (N,). grid: a Grid that holds all the mass you
-    care about.
-    temperature: above 0. Returns a float. Raises ValueError for an energy of another
-    shape, NaN or infinity.
+    Args:
+        energy: of points (N, d), returns (N,).
+        grid: cells that hold all the mass you care about.
+        temperature: in the unit of the energy.
+
+    Returns:
+        log Z, for x in the units of the grid.
+
+    Raises:
+        ValueError: for an energy of another shape, NaN or infinity.
     """
     energies = _cell_energies(energy, grid)
     return float(logsumexp(-energies / temperature) + math.log(grid.volume))
 
 # %% ../nbs/01_boltzmann.ipynb #33302a21
-@takes(energy=ENERGY, grid=instance(Grid), temperature=number(above=0))
-def density(energy, grid, temperature=1.0):
-    """Probability density at the centres of the cells; times `grid.volume` it sums to
-    1.
+@checked
+def density(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> np.ndarray:
+    """Probability density at the centres of the cells.
 
-    Arguments and errors as for `log_z`. Returns (N,) float64, per unit of x to the
-    power d. It may be above 1.
+    Args:
+        energy: of points (N, d), returns (N,).
+        grid: cells that hold all the mass you care about.
+        temperature: in the unit of the energy.
+
+    Returns:
+        (N,) float64, per unit of x to the power d; times `grid.volume` it sums to 1,
+        so it may be above 1.
+
+    Raises:
+        ValueError: for an energy of another shape, NaN or infinity.
     """
     return probabilities(_cell_energies(energy, grid), temperature) / grid.volume
 
 # %% ../nbs/01_boltzmann.ipynb #bbbf1bea
-@takes(x=tensor("(B, d)"), means=array("(K, d)", "f"), scale=number(above=0))
-def mixture(x, means=((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0)), scale=0.6):
-    """Energy whose density at T = 1 is a mixture of equal round Gaussians, -log sum_k
-    exp(-|x - mean_k|^2 / (2 scale^2)).
+_MEANS = ((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0))
 
-    x: points (B, d), computed in float32. means: (K, d). scale: their standard
-    deviation, above 0, in units of x.
-    Returns (B,). Raises ValueError otherwise.
+
+@checked
+def mixture(
+    x: _States,
+    means: Annotated[Any, array("(K, d)", "f")] = _MEANS,
+    scale: Positive = 0.6,
+) -> tf.Tensor:
+    """Energy whose density at T = 1 is a mixture of K equal round Gaussians.
+
+    It is -log sum_k exp(-|x - mean_k|^2 / (2 scale^2)).
+
+    Args:
+        x: points (B, d), computed in float32.
+        means: their centres.
+        scale: their standard deviation, in units of x.
+
+    Returns:
+        (B,) energies.
+
+    Raises:
+        ValueError: for points and means of different width, or other numbers.
     """
     x, means = _points(x), _points(means)
     if x.shape[1] != means.shape[1]:
@@ -166,26 +240,47 @@ def mixture(x, means=((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0)), scale=0.6):
     return -tf.reduce_logsumexp(-squares / (2 * scale**2), axis=-1)
 
 # %% ../nbs/01_boltzmann.ipynb #47723afe
-@takes(x=tensor("(B, d)"), radius=number(above=0), width=number(above=0))
-def ring(x, radius=2.0, width=0.3):
+@checked
+def ring(x: _States, radius: Positive = 2.0, width: Positive = 0.3) -> tf.Tensor:
     """Energy of a ring, (|x| - radius)^2 / (2 width^2).
 
-    x: points (B, d), computed in float32. radius, width: above 0, in units of x.
-    Returns (B,). Raises ValueError otherwise.
+    Args:
+        x: points (B, d), computed in float32.
+        radius: in units of x.
+        width: standard deviation across the ring, in units of x.
+
+    Returns:
+        (B,) energies.
+
+    Raises:
+        ValueError: for other points or numbers.
     """
     # the root alone has no gradient at 0
     r = tf.sqrt(tf.reduce_sum(_points(x) ** 2, axis=-1) + 1e-12)
     return (r - radius) ** 2 / (2 * width**2)
 
 # %% ../nbs/01_boltzmann.ipynb #d95f52f3
-@takes(energy=ENERGY, x=tensor("(B, ...)"), temperature=number(above=0))
-def score(energy, x, temperature=1.0):
+@checked
+def score(
+    energy: Energy,
+    x: Annotated[Any, tensor("(B, ...)")],
+    temperature: Positive = 1.0,
+) -> tf.Tensor:
     """Gradient of log p at x, which is -grad E(x) / T: towards more likely points.
 
-    energy: callable, (B, ...) -> (B,). x: floats (B, ...). temperature: above 0.
-    Returns a tensor like x.
-    Raises ValueError for integers, or an energy of another shape. Source: Song and
-    Kingma (2021), section 3.
+    Args:
+        energy: of x, returns (B,).
+        x: where to take the gradient.
+        temperature: in the unit of the energy.
+
+    Returns:
+        A tensor like x.
+
+    Raises:
+        ValueError: for integers, or for an energy of another shape.
+
+    Source:
+        Song and Kingma (2021), section 3.
     """
     x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
@@ -199,21 +294,25 @@ def score(energy, x, temperature=1.0):
     return -tape.gradient(energies, x) / temperature
 
 # %% ../nbs/01_boltzmann.ipynb #fc6de67e
-@takes(
-    energy=ENERGY,
-    grid=instance(Grid),
-    n=whole(),
-    temperature=number(above=0),
-    seed=SEED,
-)
-def exact_samples(energy, grid, n, temperature=1.0, seed=0):
-    """Draw n independent points: a cell by its probability, then a uniform place inside
-    it.
+@checked
+def exact_samples(
+    energy: Energy, grid: Grid, n: Count, temperature: Positive = 1.0, seed: Seed = 0
+) -> np.ndarray:
+    """Draw independent points: a cell by its probability, then a uniform place in it.
 
-    energy, grid, temperature and errors as for `log_z`. n: at least 1. seed: a whole
-    number; the same seed gives the same points.
-    Returns (n, d) float32. Exact up to the size of a cell h, which adds h^2 / 12 to
-    each coordinate's variance.
+    Args:
+        energy: of points (N, d), returns (N,).
+        grid: cells that hold all the mass you care about.
+        n: how many points.
+        temperature: in the unit of the energy.
+        seed: the same seed gives the same points.
+
+    Returns:
+        (n, d) float32; exact up to the size of a cell h, which adds h^2 / 12 to each
+        coordinate's variance.
+
+    Raises:
+        ValueError: for an energy of another shape, NaN or infinity.
     """
     rng, dim = np.random.default_rng(seed), grid.points.shape[1]
     cells = rng.choice(

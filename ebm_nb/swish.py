@@ -9,30 +9,44 @@ __all__ = ['swish', 'swish_derivative']
 import keras
 import tensorflow as tf
 
-from .checks import number, takes, tensor
+from .types import Floats, NonNegative, checked
 
 # %% ../nbs/02_swish.ipynb #8ea05dad
 @keras.saving.register_keras_serializable(package="ebm_nb")
-@takes(x=tensor("(...)"), beta=number(least=0))
-def swish(x, beta=1.0):
-    """Activation x * sigmoid(beta * x): smooth, near 0 on the left and near x on the
-    right.
+@checked
+def swish(x: Floats, beta: NonNegative = 1.0) -> tf.Tensor:
+    """Activation x * sigmoid(beta * x): near 0 on the left, near x on the right.
 
-    x: floats of any shape, array or tensor. beta: at least 0; 0 gives x / 2, large
-    values come close to ReLU.
-    Returns a tensor like x. Raises ValueError for integers or another beta. Source:
-    Ramachandran and others (2017), section 4.
+    Args:
+        x: floats of any shape, array or tensor.
+        beta: sharpness of the bend; 0 gives x / 2, large values come close to ReLU.
+
+    Returns:
+        A tensor like x.
+
+    Raises:
+        ValueError: for integers, or for another beta.
+
+    Source:
+        Ramachandran and others (2017), section 4.
     """
     x = tf.convert_to_tensor(x)
     return x * tf.sigmoid(x if beta == 1 else beta * x)
 
 # %% ../nbs/02_swish.ipynb #629e0830
-@takes(x=tensor("(...)"), beta=number(least=0))
-def swish_derivative(x, beta=1.0):
+@checked
+def swish_derivative(x: Floats, beta: NonNegative = 1.0) -> tf.Tensor:
     """Slope of swish, sigmoid(beta x) * (1 + beta x * (1 - sigmoid(beta x))).
 
-    Arguments and errors as for `swish`. Returns a tensor like x, between -0.0999 and
-    1.0999 for beta above 0.
+    Args:
+        x: floats of any shape, array or tensor.
+        beta: as for `swish`.
+
+    Returns:
+        A tensor like x, between -0.0999 and 1.0999 for beta above 0.
+
+    Raises:
+        ValueError: for integers, or for another beta.
     """
     x = tf.convert_to_tensor(x)
     gate = tf.sigmoid(beta * x)

@@ -231,6 +231,7 @@ def good(folder):
         },
         "contrastive_divergence.averaged_weights": {"model": model},
         "contrastive_divergence.Total": {"name": "total", "results": (lambda: 1.0,)},
+        "contrastive_divergence.check_compiled": {"model": model},
         "contrastive_divergence.EnergyModel": {
             "energy": model.energy,
             "recipe": recipe,

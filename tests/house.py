@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 EVERYTHING = None
-MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
+MAY_IMPORT = {  # the table of the design: who may import whom, besides types
+    "types": set(),
     "checks": set(),
     "boltzmann": set(),
     "images": set(),
@@ -51,6 +52,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
+    "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
     "langevin": {"keras"},
@@ -217,7 +219,7 @@ def imports(root):
             top, _, rest = name.partition(".")
             inner = rest.split(".")[0]
             if top == "ebm_nb":
-                if may is not EVERYTHING and inner not in {*may, "checks"}:
+                if may is not EVERYTHING and inner not in {*may, "types", "checks"}:
                     yield (
                         f"{path.name} may not import ebm_nb.{inner}: pass what it "
                         "needs as an argument."
