@@ -64,7 +64,8 @@ def variants(tf):
     "Functions x -> x of so many steps, by name: {name: (function, steps)}."
     import textbook
     from ebm_nb import langevin
-    from ebm_nb.energy import conv_5x5_halving, load_pretrained
+    from ebm_nb.files import load_pretrained
+    from ebm_nb.layers import conv_5x5_halving
     from ebm_nb.swish import swish
 
     pretrained = load_pretrained("mnist")
@@ -207,7 +208,7 @@ def operations(tf):
     """[{name, ms, operations, bytes}] of each operation of a step, for half a batch on
     one thread; 'plain' rows are not in our step.
     """
-    from ebm_nb.energy import conv_5x5_halving
+    from ebm_nb.layers import conv_5x5_halving
     from ebm_nb.swish import swish
 
     rows, normal, numbers = (

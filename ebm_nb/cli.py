@@ -631,7 +631,7 @@ def _energy(weights: str):
     was trained with where they are known.
     """
     from ebm_nb.contrastive_divergence import BOOK, Recipe, kernel, langevin_settings
-    from ebm_nb.energy import load_energy, load_pretrained
+    from ebm_nb.files import load_energy, load_pretrained
 
     if weights in ("mnist", "digits"):
         return load_pretrained(weights), {}
@@ -1227,7 +1227,7 @@ def demo(
     _begun(out / "training")
     _tensorflow()
     from ebm_nb.contrastive_divergence import langevin_settings
-    from ebm_nb.energy import load_pretrained
+    from ebm_nb.files import load_pretrained
 
     typer.echo(
         "1. Weights trained on MNIST are shipped: from noise to digits in 1000 "

@@ -25,7 +25,9 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
     "boltzmann": set(),
     "images": set(),
     "swish": set(),
-    "energy": {"swish"},
+    "layers": set(),
+    "energy": {"layers", "swish"},
+    "files": {"energy"},
     "langevin": set(),
     "replay": set(),
     "contrastive_divergence": {
@@ -33,7 +35,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides checks
         "langevin",
         "replay",
     },  # of data, the stream that `fit` makes of an array
-    "training": {"contrastive_divergence", "energy", "langevin", "plot"},
+    "training": {"contrastive_divergence", "files", "langevin", "plot"},
     "trajectory": {"plot"},
     "evaluation": set(),
     "applications": {"langevin", "evaluation"},
