@@ -19,7 +19,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import textbook  # noqa: E402
-from ebm_nb.energy import energy_mlp, load_pretrained  # noqa: E402
+from ebm_nb.energy import energy_mlp  # noqa: E402
+from ebm_nb.files import load_pretrained  # noqa: E402
 from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
 from ebm_nb.sampling import sample, sample_trajectory  # noqa: E402
 from ebm_nb.swish import swish  # noqa: E402

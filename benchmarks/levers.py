@@ -65,7 +65,8 @@ def variants(tf):
     import textbook
     from ebm_nb.langevin import Langevin, energy_and_grad, fold
     from ebm_nb.sampling import run as walk
-    from ebm_nb.energy import conv_5x5_halving, load_pretrained
+    from ebm_nb.files import load_pretrained
+    from ebm_nb.layers import conv_5x5_halving
     from ebm_nb.swish import swish
 
     pretrained = load_pretrained("mnist")
@@ -205,7 +206,7 @@ def operations(tf):
     """[{name, ms, operations, bytes}] of each operation of a step, for half a batch on
     one thread; 'plain' rows are not in our step.
     """
-    from ebm_nb.energy import conv_5x5_halving
+    from ebm_nb.layers import conv_5x5_halving
     from ebm_nb.swish import swish
 
     rows, normal, numbers = (

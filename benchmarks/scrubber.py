@@ -78,7 +78,7 @@ def trajectory():
     """x (1001, 10, 32, 32, 1) and energy (1001, 10): chains of the shipped network from
     noise.
     """
-    from ebm_nb.energy import load_pretrained
+    from ebm_nb.files import load_pretrained
     from ebm_nb.sampling import sample_trajectory
 
     noise = np.random.default_rng(0).uniform(-1, 1, (10, 32, 32, 1)).astype(np.float32)

@@ -631,7 +631,7 @@ def _energy(weights: str):
     was trained for, where that is known, or else the one for images.
     """
     from ebm_nb.contrastive_divergence import recipe_of, sampler_of
-    from ebm_nb.energy import load_energy, load_pretrained
+    from ebm_nb.files import load_energy, load_pretrained
     from ebm_nb.langevin import FOR_IMAGES
 
     if weights in ("mnist", "digits"):
@@ -1215,7 +1215,7 @@ def demo(
     _begun(out / "training")
     _tensorflow()
     from ebm_nb.contrastive_divergence import sampler_of
-    from ebm_nb.energy import load_pretrained
+    from ebm_nb.files import load_pretrained
 
     typer.echo(
         "1. Weights trained on MNIST are shipped: from noise to digits in 1000 "

@@ -47,7 +47,7 @@ from ebm_nb.contrastive_divergence import (
     averaged_weights,
     check_compiled,
 )
-from .energy import save_energy
+from .files import save_energy
 from .langevin import energy_and_grad
 from .plot import film, image_grid, save, training_curves
 

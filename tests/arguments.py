@@ -14,7 +14,9 @@ MODULES = (
     "boltzmann",
     "images",
     "swish",
+    "layers",
     "energy",
+    "files",
     "langevin",
     "sampling",
     "replay",
@@ -62,6 +64,7 @@ def good(folder):
         boltzmann,
         contrastive_divergence as cd,
         energy,
+        files,
         evaluation,
         langevin,
         log_z,
@@ -96,7 +99,7 @@ def good(folder):
     prior = log_z.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
     png = plot.save(plot.image_grid(images[:1]), folder / "one.png")
-    weights = energy.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
+    weights = files.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
     training.save_checkpoint(model, folder, training.Progress())
     strategy = scale.make_strategy()
     kernel = {
@@ -153,21 +156,21 @@ def good(folder):
             "classes": 2,
             "residual": False,
         },
-        "energy.conv_5x5_halving": {
+        "layers.conv_5x5_halving": {
             "x": images[:1],
             "kernel": np.zeros((5, 5, 1, 2), "float32"),
         },
-        "energy.FirstConv2D": {
+        "layers.FirstConv2D": {
             "filters": 2,
             "kernel_size": 5,
             "strides": 2,
             "padding": "same",
         },
         "energy.energy_mlp": {"dim": 2, "units": (4,)},
-        "energy.architecture": {"energy": model.energy},
-        "energy.save_energy": {"energy": model.energy, "folder": folder / "saved"},
-        "energy.load_energy": {"path": weights},
-        "energy.load_pretrained": {"name": "digits"},
+        "files.architecture": {"energy": model.energy},
+        "files.save_energy": {"energy": model.energy, "folder": folder / "saved"},
+        "files.load_energy": {"path": weights},
+        "files.load_pretrained": {"name": "digits"},
         "langevin.energy_and_grad": {"energy": bowl, "x": x},
         "langevin.Langevin": {**kernel, "momentum": 0.5},
         "langevin.MALA": {"step_size": 0.1, "temperature": 1.0, "bounds": (-1.0, 1.0)},
@@ -230,8 +233,8 @@ def good(folder):
             "momentum": 0.9,
         },
         "contrastive_divergence.averaged_weights": {"model": model},
-        "contrastive_divergence.Total": {"name": "total", "results": (lambda: 1.0,)},
         "contrastive_divergence.check_compiled": {"model": model},
+        "contrastive_divergence.Total": {"name": "total", "results": (lambda: 1.0,)},
         "contrastive_divergence.EnergyModel": {
             "energy": model.energy,
             "recipe": recipe,

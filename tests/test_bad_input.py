@@ -214,7 +214,8 @@ def test_hostile_archives(tmp_path, monkeypatch, name):
 
 
 def weights(folder):
-    from ebm_nb.energy import energy_cnn, save_energy
+    from ebm_nb.energy import energy_cnn
+    from ebm_nb.files import save_energy
 
     return save_energy(
         energy_cnn((16, 16, 1)), folder, energy={"image_shape": [16, 16, 1]}
@@ -225,7 +226,7 @@ def test_spoilt_weights(tmp_path):
     """With a configuration beside them all are noticed by their hash; alone they are
     refused, or read where the damage is in a number.
     """
-    from ebm_nb.energy import load_energy
+    from ebm_nb.files import load_energy
 
     path, chance = weights(tmp_path), random.Random(0)
     good, config = path.read_bytes(), json.loads((tmp_path / "config.json").read_text())
@@ -247,7 +248,8 @@ def link_elsewhere(file):
 
 
 def test_hostile_weights(tmp_path):
-    from ebm_nb.energy import energy_cnn, load_energy
+    from ebm_nb.energy import energy_cnn
+    from ebm_nb.files import load_energy
 
     energy_cnn().save_weights(tmp_path / "good.weights.h5")
     bomb = {
@@ -286,7 +288,7 @@ JSON = st.recursive(
 @settings(MANY, max_examples=60)
 @given(energy=JSON, rest=JSON)
 def test_odd_configurations(tmp_path, energy, rest):
-    from ebm_nb.energy import load_energy
+    from ebm_nb.files import load_energy
 
     path = weights(tmp_path)
     (tmp_path / "config.json").write_text(

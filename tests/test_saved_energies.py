@@ -17,7 +17,8 @@ SHIPPED = """
 import keras
 import numpy as np
 import tensorflow as tf
-from ebm_nb.energy import energy_cnn, energy_mlp, load_pretrained
+from ebm_nb.energy import energy_cnn, energy_mlp
+from ebm_nb.files import load_pretrained
 from ebm_nb.langevin import energy_and_grad
 
 energy = load_pretrained("digits")
@@ -111,7 +112,7 @@ def saved(tmp_path):
 
 
 def refusal(path):
-    from ebm_nb.energy import load_energy
+    from ebm_nb.files import load_energy
 
     with pytest.raises(ValueError) as caught:
         load_energy(path)
@@ -122,7 +123,7 @@ def refusal(path):
 @pytest.mark.parametrize("action", ["default", "error"])
 def test_warnings_of_others(saved, monkeypatch, category, action):
     "A warning about something else does not keep a healthy file from being loaded."
-    from ebm_nb.energy import load_energy
+    from ebm_nb.files import load_energy
 
     read = h5py.Dataset.__array__
 
@@ -174,7 +175,8 @@ def test_saved_under_other_names(saved):
 
 
 def test_saved_with_another_configuration(tmp_path):
-    from ebm_nb.energy import energy_cnn, save_energy
+    from ebm_nb.energy import energy_cnn
+    from ebm_nb.files import save_energy
 
     path = save_energy(energy_cnn((16, 16, 1)), tmp_path)
     for described, reason in (
@@ -214,7 +216,7 @@ def test_saved_with_an_array_that_cannot_be_read(saved):
 
 def test_saved_and_not_to_be_opened(saved, monkeypatch):
     "A file that the system refuses to open is not called damaged."
-    from ebm_nb.energy import load_energy
+    from ebm_nb.files import load_energy
 
     def locked(*_):
         raise BlockingIOError(11, "Resource temporarily unavailable")

@@ -24,14 +24,14 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 from ebm_nb.contrastive_divergence import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
-from ebm_nb.energy import load_energy  # noqa: E402
+from ebm_nb.files import load_energy  # noqa: E402
 from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
 from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 LIMIT = 500_000  # bytes of a file in the wheel
 NEXT = (
-    "Next: python tools/notebooks.py 03_energy 07_training 10_evaluation "
+    "Next: python tools/notebooks.py 03_energy 24_files 07_training 10_evaluation "
     "11_applications index && python tools/readme.py"
 )
 
