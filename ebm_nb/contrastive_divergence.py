@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['POSITIVE', 'SHARE', 'SAMPLING', 'FIELDS', 'RECIPE', 'BOOK', 'STABLE', 'Recipe', 'langevin_settings', 'kernel',
-           'fresh_at', 'Decay', 'contrastive_loss', 'AveragedModel', 'averaged_weights', 'Total', 'check_compiled',
-           'EnergyModel', 'check_data']
+           'fresh_at', 'Decay', 'contrastive_loss', 'AveragedModel', 'averaged_weights', 'Total', 'EnergyModel',
+           'check_data']
 
 # %% ../nbs/06_contrastive_divergence.ipynb #a7611c2f
 import math
@@ -320,7 +320,7 @@ class Total(keras.metrics.Metric):
 
 # %% ../nbs/06_contrastive_divergence.ipynb #7c1e5d20
 @takes(model=instance(keras.Model, name="a Keras model"))
-def check_compiled(model):
+def _check_compiled(model):
     "Raise a ValueError unless the model is compiled."
     if not model.compiled:
         raise ValueError("The model is not compiled: call model.compile() first.")
@@ -490,7 +490,7 @@ class EnergyModel(AveragedModel):
         first batch is looked at), and where the training ends in numbers that are not
         finite.
         """
-        check_compiled(self)
+        _check_compiled(self)
         capacity = getattr(self.buffer, "capacity", self.recipe.capacity)
         if isinstance(x, tf.data.Dataset):
             x = _checked_batches(x, self.shape, self.recipe.bounds, capacity)
@@ -524,7 +524,7 @@ class EnergyModel(AveragedModel):
         """Keras' evaluate, of an array (N, ...) or a tf.data.Dataset of batches, which
         are checked as `fit` does.
         """
-        check_compiled(self)
+        _check_compiled(self)
         # `fit` has checked what it hands on itself
         if not kwargs.get("_use_cached_eval_dataset"):
             if isinstance(x, tf.data.Dataset):
