@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'BOOK', 'STABLE', 'Recipe', 'sampler_of', 'recipe_of', 'fresh_at', 'Decay', 'contrastive_loss',
-           'AveragedModel', 'averaged_weights', 'Total', 'check_compiled', 'EnergyModel', 'check_data']
+           'AveragedModel', 'averaged_weights', 'Total', 'EnergyModel', 'check_data']
 
 # %% ../nbs/05_contrastive_divergence.ipynb #a7611c2f
 import math
@@ -315,7 +315,7 @@ class Total(keras.metrics.Metric):
 
 # %% ../nbs/05_contrastive_divergence.ipynb #7c1e5d20
 @takes(model=instance(keras.Model, name="a Keras model"))
-def check_compiled(model):
+def _check_compiled(model):
     "Raise a ValueError unless the model is compiled."
     if not model.compiled:
         raise ValueError("The model is not compiled: call model.compile() first.")
@@ -482,7 +482,7 @@ class EnergyModel(AveragedModel):
         first batch is looked at), and where the training ends in numbers that are not
         finite.
         """
-        check_compiled(self)
+        _check_compiled(self)
         capacity = getattr(self.buffer, "capacity", self.recipe.capacity)
         if isinstance(x, tf.data.Dataset):
             x = self.checked(x, capacity)
@@ -516,7 +516,7 @@ class EnergyModel(AveragedModel):
         """Keras' evaluate, of an array (N, ...) or a tf.data.Dataset of batches, which
         are checked as `fit` does.
         """
-        check_compiled(self)
+        _check_compiled(self)
         # `fit` has checked what it hands on itself
         if not kwargs.get("_use_cached_eval_dataset"):
             if isinstance(x, tf.data.Dataset):

@@ -45,7 +45,7 @@ from ebm_nb.checks import (
 from ebm_nb.contrastive_divergence import (
     EnergyModel,
     averaged_weights,
-    check_compiled,
+    _check_compiled,
 )
 from .files import save_energy
 from .langevin import energy_and_grad
@@ -217,7 +217,7 @@ def diagnose(
 @takes(model=COMPILED)
 def changing(model) -> list:
     "All variables that a compiled model's training changes."
-    check_compiled(model)
+    _check_compiled(model)
     return model.variables + model.metrics_variables + model.optimizer.variables
 
 
@@ -248,7 +248,7 @@ def slow_down(model: EnergyModel, scale: float):
     """Train on with `scale` of the learning rate; a schedule that is not the recipe's
     stays.
     """
-    check_compiled(model)
+    _check_compiled(model)
     if isinstance(
         model.optimizer.learning_rate, keras.Variable
     ):  # a plain number, given to compile
@@ -425,7 +425,7 @@ def save_checkpoint(model: EnergyModel, folder, progress: Progress, keep: int = 
 
     Raises OSError where it can't be written; the checkpoints that are there stay.
     """
-    check_compiled(model)
+    _check_compiled(model)
     arrays = _arrays(model)
     state = {
         "progress": progress._asdict(),
@@ -478,7 +478,7 @@ def load_checkpoint(model: EnergyModel, folder) -> Progress:
     Warns about a damaged one and takes the one before it. Raises ValueError where none
     of those in the folder will do.
     """
-    check_compiled(model)
+    _check_compiled(model)
     found = sorted(Path(folder).glob("batch-*.ckpt"), reverse=True)
     for path in found:
         try:
@@ -700,7 +700,7 @@ def train(
     Raises Stopped when asked to stop, ValueError where the folder can't be written or
     another training is at work in it.
     """
-    check_compiled(model)
+    _check_compiled(model)
     folder = Path(folder)
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
