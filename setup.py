@@ -44,6 +44,7 @@ setup(
             "**/*.csv",
             "**/*.js",
             "**/*.css",
+            "py.typed",
         ]
     },
     install_requires=cfg["requirements"].split(),

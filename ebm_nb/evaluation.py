@@ -70,8 +70,8 @@ class Judge(NamedTuple):
     from.
     """
 
-    features: Callable  # -> (N, 64)
-    probabilities: Callable  # -> (N, 10), rows sum to 1
+    features: Callable[..., np.ndarray]  # -> (N, 64)
+    probabilities: Callable[..., np.ndarray]  # -> (N, 10), rows sum to 1
     config: dict[str, Any]  # version, test_accuracy, sha256, ...
 
 # %% ../nbs/10_evaluation.ipynb #e4209c7e

@@ -12,7 +12,6 @@ import tensorflow as tf
 from .types import Floats, NonNegative, checked
 
 # %% ../nbs/02_swish.ipynb #8ea05dad
-@keras.saving.register_keras_serializable(package="ebm_nb")
 @checked
 def swish(x: Floats, beta: NonNegative = 1.0) -> tf.Tensor:
     """Activation x * sigmoid(beta * x): near 0 on the left, near x on the right.
@@ -32,6 +31,10 @@ def swish(x: Floats, beta: NonNegative = 1.0) -> tf.Tensor:
     """
     x = tf.convert_to_tensor(x)
     return x * tf.sigmoid(x if beta == 1 else beta * x)
+
+
+# as a decorator it would hide the types of swish from a type checker
+keras.saving.register_keras_serializable(package="ebm_nb")(swish)
 
 # %% ../nbs/02_swish.ipynb #629e0830
 @checked

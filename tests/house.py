@@ -245,6 +245,14 @@ def ruff(root):
         yield f"Code is not formatted: run `ruff format .`.\n{output}"
 
 
+def annotations(root):
+    "mypy has no complaint about the modules that mypy.ini names."
+    mypy = (sys.executable, "-m", "mypy")
+    code, output = run(root, *mypy, "--no-error-summary", "--hide-error-context")
+    if code:
+        yield f"mypy complains:\n{output}"
+
+
 def requirements(root):
     "Only settings.ini states a requirement's version."
     needs = settings(root)["requirements"] + " " + settings(root)["dev_requirements"]
@@ -263,4 +271,4 @@ def requirements(root):
         yield f"{path.name} repeats requirements: settings.ini alone states them."
 
 
-CHECKS = [clean, export, readme, outputs, imports, ruff, requirements]
+CHECKS = [clean, export, readme, outputs, imports, ruff, annotations, requirements]

@@ -33,6 +33,7 @@ def copy(tmp_path):
         ".git",
         ".pytest_cache",
         ".ruff_cache",
+        ".mypy_cache",
         "__pycache__",
         "demo",
         "runs",
@@ -181,6 +182,13 @@ BREAKS = {
         house.ruff,
         "F821",
         lambda root: append(root / "tests/conftest.py", "print(nowhere_defined)\n"),
+    ),
+    "wrong call": (
+        house.annotations,
+        'incompatible type "str"; expected "float"',
+        lambda root: append(
+            root / "ebm_nb/swish.py", '\n\nsteep = swish([0.5], beta="steep")\n'
+        ),
     ),
     "second place for versions": (
         house.requirements,
