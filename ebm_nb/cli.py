@@ -13,7 +13,6 @@ __all__ = ['STOPPED', 'Usage', 'app', 'TRAINING', 'ASKED', 'LAST_WORDS', 'WRITES
 import csv
 import hashlib
 import importlib.util
-import io
 import json
 import os
 import shlex
@@ -222,6 +221,7 @@ def _claim(folder: Path, config: dict, resume: bool, overwrite: bool):
     """Take a folder for the training that config describes and hold its lock;
     ValueError where something else is in it.
     """
+    from ebm_nb.files import atomic
     from ebm_nb.training import locked
 
     begun = _may_take(folder, resume, overwrite)
@@ -240,10 +240,8 @@ def _claim(folder: Path, config: dict, resume: bool, overwrite: bool):
                     missing_ok=True
                 )
             if not (begun and resume):
-                (folder / ".config.json").write_text(
-                    json.dumps(config, indent=2) + "\n", encoding="utf-8"
-                )
-                os.replace(folder / ".config.json", folder / "config.json")
+                with atomic(folder / "config.json", "w") as file:
+                    file.write(json.dumps(config, indent=2) + "\n")
             yield
     except OSError as error:
         raise ValueError(
@@ -701,29 +699,18 @@ def _writable(path: Path, *endings: str):
         ) from error
 
 # %% ../nbs/33_cli.ipynb #a90c3e57
-@contextmanager
-def _beside(path: Path):
-    "A binary file beside path that is renamed to it once all is written."
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _write_csv(path: Path, columns: list, rows):
     "A line of names, then a line for each row."
-    with _beside(path) as file:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-        file.write(text.getvalue().encode())
+    from ebm_nb.files import atomic
+
+    with atomic(path, "w") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 # %% ../nbs/33_cli.ipynb #763af5ea
 def _write(x, path: Path, table=None):
     "Samples as a picture, as an array, or as a table of rows."
     import numpy as np
+    from ebm_nb.files import atomic
     from ebm_nb.plot import image_grid, save
 
     if path.suffix.lower() == ".png":
@@ -733,7 +720,7 @@ def _write(x, path: Path, table=None):
         return _write_csv(
             path, table.columns, [[f"{value:.7g}" for value in row] for row in x]
         )
-    with _beside(path) as file:
+    with atomic(path) as file:
         np.save(file, x, allow_pickle=False)
 
 # %% ../nbs/33_cli.ipynb #821e6830
@@ -833,14 +820,15 @@ def _keep(x, files: list, out: Path, asked: dict) -> list:
     go on.
     """
     import numpy as np
+    from ebm_nb.files import atomic
 
     folder = _parts(out)
     if not files:
         folder.mkdir()
-        with _beside(folder / "asked.json") as file:
-            file.write(json.dumps(asked, indent=2).encode())
+        with atomic(folder / "asked.json", "w") as file:
+            file.write(json.dumps(asked, indent=2))
     files = [*files, folder / f"{len(files):05d}.npy"]
-    with _beside(files[-1]) as file:
+    with atomic(files[-1]) as file:
         np.save(file, x, allow_pickle=False)
     LAST_WORDS[:] = [
         f"stopped; {min(len(files) * PORTION, asked['n'])} of {asked['n']} are kept: "

@@ -19,14 +19,10 @@ from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 import keras
 import numpy as np
 import tensorflow as tf
+from filelock import FileLock, Timeout
 
 from ebm_nb.checks import (
     FLAG,
@@ -47,7 +43,7 @@ from ebm_nb.contrastive_divergence import (
     averaged_weights,
     _check_compiled,
 )
-from .files import save_energy
+from .files import atomic, save_energy
 from .langevin import energy_and_grad
 from .plot import film, image_grid, save, training_curves
 
@@ -367,20 +363,6 @@ class HealthMonitor(keras.callbacks.Callback):
         )
         print("\n" + self.said[-1])
 
-# %% ../nbs/07_training.ipynb #bd308a49
-@contextmanager
-def _beside(path: Path):
-    "A binary file that takes its place at path, whole, when the block has ended."
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
 # %% ../nbs/07_training.ipynb #9b894b53
 class Progress(NamedTuple):
     "How far a training is."
@@ -432,7 +414,7 @@ def save_checkpoint(model: EnergyModel, folder, progress: Progress, keep: int = 
         "arrays": [[array.dtype.str, list(array.shape)] for array in arrays],
     }
     digest = hashlib.sha256()
-    with _beside(Path(folder) / f"batch-{progress.seen:08d}.ckpt") as file:
+    with atomic(Path(folder) / f"batch-{progress.seen:08d}.ckpt") as file:
         for part in (
             json.dumps(state).encode() + b"\n",
             *(array.tobytes() for array in arrays),
@@ -486,7 +468,7 @@ def load_checkpoint(model: EnergyModel, folder) -> Progress:
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"{path.name} can't be used: {error}"
             warnings.warn(f"The checkpoint {reason}; looking for the one before it.")
-    if found or any(path.suffix != ".tmp" for path in Path(folder).glob("*")):
+    if found or any(path.name[0] != "." for path in Path(folder).glob("*")):
         raise ValueError(
             f"No checkpoint in {folder} will do "
             f"({reason if found else 'none is of this version'}): "
@@ -615,15 +597,14 @@ def locked(folder):
     """Hold a folder that exists for one training. Raises ValueError where another
     process, or another `locked`, holds it.
     """
-    with open(Path(folder) / LOCK, "ab") as file:
-        try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"Another training is at work in {folder}: wait for its end, or "
-                "choose another folder."
-            ) from error
+    try:
+        held = FileLock(Path(folder) / LOCK).acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Another training is at work in {folder}: wait for its end, or "
+            "choose another folder."
+        ) from error
+    with held:
         yield
 
 # %% ../nbs/07_training.ipynb #8d4d822c
@@ -645,8 +626,8 @@ class Keeper(Checkpoints):
             save_energy(energy, folder, **self.config)
         names = list(history[0])
         lines = [names, *([f"{row[name]:.6g}" for name in names] for row in history)]
-        with _beside(folder / "history.csv") as file:
-            file.write("".join(",".join(line) + "\n" for line in lines).encode())
+        with atomic(folder / "history.csv", "w") as file:
+            file.write("".join(",".join(line) + "\n" for line in lines))
 
     def decorate(self, epoch, logs):
         folder, history = self.folder.parent, self.at.history

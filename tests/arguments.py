@@ -167,6 +167,7 @@ def good(folder):
             "padding": "same",
         },
         "energy.energy_mlp": {"dim": 2, "units": (4,)},
+        "files.atomic": {"path": folder / "atomic.txt", "mode": "wb"},
         "files.architecture": {"energy": model.energy},
         "files.save_energy": {"energy": model.energy, "folder": folder / "saved"},
         "files.load_energy": {"path": weights},

@@ -158,7 +158,7 @@ def test_two_trainings(zygote, tmp_path):
 )
 def test_stopped_while_it_saves(zygote, tmp_path, number):
     started = zygote.start(tmp_path, *SHORT)
-    wait_for("run/checkpoints/*.tmp", tmp_path)
+    wait_for("run/checkpoints/.batch-*", tmp_path)
     os.kill(started[0], number)
     done = zygote.wait(started)
     assert done.returncode == 128 + number

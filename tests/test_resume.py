@@ -57,7 +57,7 @@ def killed(zygote, folder, words, changes, pause):
     return code, sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if path.suffix in (".tmp", ".part")
+        if path.name[0] == "." and path.name != ".lock"
     )
 
 
