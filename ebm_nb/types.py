@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Positive', 'NonNegative', 'Share', 'Count', 'Index', 'Seed', 'PathLike', 'Function', 'Energy', 'Bounds', 'Shape',
-           'Floats', 'Numbers', 'Points', 'IMAGES', 'Images', 'Key', 'Scalar', 'P', 'R', 'shown', 'Kind', 'number',
-           'whole', 'instance', 'choice', 'either', 'optional', 'several', 'named', 'tensor', 'traced', 'array',
-           'rising', 'kind_of', 'checked', 'caution']
+           'Floats', 'Numbers', 'Points', 'IMAGES', 'Images', 'Key', 'Scalar', 'shown', 'Kind', 'number', 'whole',
+           'instance', 'choice', 'either', 'optional', 'several', 'named', 'tensor', 'traced', 'array', 'rising',
+           'kind_of', 'checked', 'check_fields', 'caution']
 
 # %% ../nbs/20_types.ipynb #02f0ca00
 import functools
@@ -374,8 +374,8 @@ def _checked_call(
     }
 
 # %% ../nbs/20_types.ipynb #bd25fb71
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def _ours(module: str) -> bool:
@@ -383,7 +383,7 @@ def _ours(module: str) -> bool:
     return module.startswith("ebm_nb.") and module != "ebm_nb.cli"
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
+def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Hold every call from outside of this package to the function's annotations.
 
     A wrong argument raises ValueError, "temperature must be a finite number above 0,
@@ -392,7 +392,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     plan = functools.cache(lambda: _plan(function))
 
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if _ours(sys._getframe(1).f_globals.get("__name__", "")):
             return function(*args, **kwargs)
         given, others = _checked_call(plan(), args, kwargs)
@@ -400,6 +400,17 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     setattr(wrapper, "__signature__", inspect.signature(function))
     return wrapper
+
+# %% ../nbs/20_types.ipynb #9a269a95
+def check_fields(record: Any) -> None:
+    """Hold a dataclass to the annotations of its fields, for use in `__post_init__`.
+
+    Raises ValueError as a `checked` function does.
+    """
+    hints = typing.get_type_hints(type(record), include_extras=True)
+    for name, hint in hints.items():
+        value = _accept(name, kind_of(hint), getattr(record, name))
+        object.__setattr__(record, name, value)
 
 # %% ../nbs/20_types.ipynb #de2043e6
 def caution(message: str) -> None:

@@ -76,7 +76,8 @@ def test_compiled_says_what_it_freezes():
     kept = Compiled(lambda x: stiffness * square(x))
     assert np.array_equal(plain(kept), before)
     stiffness.assign(9.0)
-    assert np.array_equal(plain(kept), plain(spring))
+    # not to the last bit: of a constant TensorFlow makes another graph
+    assert np.allclose(plain(kept), plain(spring), atol=1e-6)
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -84,7 +85,7 @@ def test_not_finite(walk):
     "An energy that turns NaN on the way ends in a sentence, or in a warning of MALA's."
     broken = lambda x: tf.where(x[:, 0] > 0.25, np.nan, 1.0) * square(x)
     if walk is metropolis:
-        with pytest.warns(UserWarning, match="accepted 0.00%"):
+        with pytest.warns(UserWarning, match="0.00% were accepted"):
             walk(broken)
     else:
         with pytest.raises(ValueError, match="finite"):
