@@ -14,8 +14,16 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from ebm_nb.graphs import Compiled, numbers_of, parts_of, run, runner, with_numbers
-from ebm_nb.langevin import FOR_IMAGES, Info, Sampler, energy_and_grad, integer_key
+from ebm_nb.graphs import (
+    Compiled,
+    Sampler,
+    numbers_of,
+    parts_of,
+    run,
+    runner,
+    with_numbers,
+)
+from ebm_nb.langevin import FOR_IMAGES, Info, energy_and_grad, integer_key
 from ebm_nb.results import check_end, check_start, check_way
 from ebm_nb.types import Count, Energy, Index, Seed, array, checked, whole
 
@@ -208,12 +216,19 @@ def sample_portions(
 
 # %% ../nbs/21_sampling.ipynb #b593ba0f
 class Trajectory(NamedTuple):
-    "Kept steps of B chains."
+    """Kept steps of B chains.
 
-    step: np.ndarray  # (K,) which steps were kept, 0 being the start
-    x: np.ndarray  # (K, B, ...)
-    energy: np.ndarray  # (K, B)
-    grad_norm: np.ndarray  # (K, B) Euclidean norm of dE/dx, before clipping
+    Attributes:
+        step: (K,) which steps were kept, 0 being the start.
+        x: (K, B, ...) where the chains were.
+        energy: (K, B) of x.
+        grad_norm: (K, B) Euclidean norm of dE/dx, before clipping.
+    """
+
+    step: np.ndarray
+    x: np.ndarray
+    energy: np.ndarray
+    grad_norm: np.ndarray
 
 
 def _kept(steps: int, keep: Any) -> np.ndarray:

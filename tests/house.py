@@ -21,8 +21,9 @@ BIN = Path(sys.executable).parent
 
 EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
-    "types": set(),
-    "checks": set(),
+    "kinds": set(),
+    "types": {"kinds"},
+    "checks": {"kinds"},
     "boltzmann": set(),
     "images": set(),
     "swish": set(),
@@ -31,7 +32,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "files": {"energy"},
     "langevin": set(),
     "graphs": {"langevin"},
-    "results": {"langevin"},
+    "results": {"graphs", "langevin"},
     "sampling": {"graphs", "langevin", "results"},
     "replay": set(),
     "contrastive_divergence": {
@@ -58,6 +59,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
+    "kinds": {"tensorflow", "keras"},
     "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
@@ -226,7 +228,12 @@ def imports(root):
             top, _, rest = name.partition(".")
             inner = rest.split(".")[0]
             if top == "ebm_nb":
-                if may is not EVERYTHING and inner not in {*may, "types", "checks"}:
+                if may is not EVERYTHING and inner not in {
+                    *may,
+                    "kinds",
+                    "types",
+                    "checks",
+                }:
                     yield (
                         f"{path.name} may not import ebm_nb.{inner}: pass what it "
                         "needs as an argument."
