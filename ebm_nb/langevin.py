@@ -200,6 +200,10 @@ def ula(step_size: Positive, temperature: Positive = 1.0, **settings: Any) -> La
         step_size: eta, in units of x squared over those of the energy.
         temperature: T of p = exp(-E/T) / Z.
         **settings: others of `Langevin`.
+
+    Examples:
+        >>> ula(0.02, bounds=(-1, 1)).noise_scale
+        0.2
     """
     return Langevin(step_size, math.sqrt(2 * step_size * temperature), **settings)
 

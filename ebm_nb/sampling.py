@@ -177,6 +177,13 @@ def sample(
 
     Raises:
         ValueError: for a wrong argument, and where chains leave the finite numbers.
+
+    Examples:
+        >>> from ebm_nb.langevin import ula
+        >>> spring = lambda x: tf.reduce_sum(x**2, axis=1) / 2
+        >>> x = sample(spring, np.zeros((4, 2), "float32"), 100, ula(0.1), seed=0)
+        >>> x.shape
+        (4, 2)
     """
     sizes = (np.shape(x0)[0], 1) if together else (batch_size, None)
     plan = _plan(energy, x0, _stops(steps, progress), sampler, seed, *sizes)
