@@ -14,8 +14,8 @@ from typing import Annotated, Any, Callable, Iterator, Unpack
 import numpy as np
 import tensorflow as tf
 
-from .graphs import numbers_of, walk
-from .langevin import FOR_IMAGES, Sampler, fold, integer_key
+from .graphs import Sampler, numbers_of, walk
+from .langevin import FOR_IMAGES, fold, integer_key
 from .results import check_end, check_start
 from .runs import Settings, Verbose, train
 from .shards import ShardedBuffer, check_parts

@@ -21,24 +21,29 @@ BIN = Path(sys.executable).parent
 
 EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
-    "types": set(),
-    "checks": set(),
+    "kinds": set(),
+    "types": {"kinds"},
+    "checks": {"kinds"},
     "boltzmann": set(),
-    "images": set(),
-    "swish": set(),
-    "layers": set(),
-    "energy": {"layers", "swish"},
-    "files": {"energy"},
+    "arrays": set(),
+    "datasets": {"arrays", "files"},
+    "images": {"arrays", "datasets"},
+    "backend": set(),
+    "swish": {"backend"},
+    "layers": {"backend"},
+    "energy": {"backend", "layers", "swish"},
+    "saved": {"backend", "energy"},
+    "files": {"backend", "energy", "saved"},
     "langevin": set(),
     "graphs": {"langevin"},
-    "results": {"langevin"},
+    "results": {"graphs", "langevin"},
     "sampling": {"graphs", "langevin", "results"},
     "replay": set(),
     "contrastive_divergence": set(),
     "recipe": {"contrastive_divergence", "langevin"},
     "inputs": {"langevin"},
     "averages": set(),
-    "devices": {"langevin", "replay", "sampling"},
+    "devices": {"graphs", "replay", "sampling"},
     "training": {
         "averages",
         "devices",
@@ -79,9 +84,12 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
+    "kinds": {"tensorflow", "keras"},
     "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
+    "arrays": {"tensorflow", "keras"},
+    "datasets": {"tensorflow", "keras"},
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
@@ -247,7 +255,12 @@ def imports(root):
             top, _, rest = name.partition(".")
             inner = rest.split(".")[0]
             if top == "ebm_nb":
-                if may is not EVERYTHING and inner not in {*may, "types", "checks"}:
+                if may is not EVERYTHING and inner not in {
+                    *may,
+                    "kinds",
+                    "types",
+                    "checks",
+                }:
                     yield (
                         f"{path.name} may not import ebm_nb.{inner}: pass what it "
                         "needs as an argument."
@@ -279,6 +292,48 @@ def annotations(root):
         yield f"mypy complains:\n{output}"
 
 
+def private(root):
+    """A name with an underscore stays in its module: no other imports it, nor reaches
+    for it through the module.
+    """
+    for path in modules(root):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        taken = {
+            alias.asname or alias.name: alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and is_ours(node)
+            for alias in node.names
+        }
+        reached = [
+            f"{node.value.id}.{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in taken
+            and hidden(node.attr)
+        ]
+        for name in [*filter(hidden, taken.values()), *reached]:
+            yield (
+                f"ebm_nb/{path.name} uses {name} of another module: give it a name "
+                "without an underscore, in an exporti cell."
+            )
+
+
+def is_ours(node):
+    return node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+
+
+def hidden(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+def stub(root):
+    "ebm_nb/__init__.pyi states the names of chapter 41."
+    code, output = run(root, sys.executable, "tools/stub.py", "--check")
+    if code:
+        yield f"ebm_nb/__init__.pyi is not up to date: run tools/stub.py.\n{output}"
+
+
 def requirements(root):
     "Only settings.ini states a requirement's version."
     needs = settings(root)["requirements"] + " " + settings(root)["dev_requirements"]
@@ -297,4 +352,15 @@ def requirements(root):
         yield f"{path.name} repeats requirements: settings.ini alone states them."
 
 
-CHECKS = [clean, export, readme, outputs, imports, ruff, annotations, requirements]
+CHECKS = [
+    clean,
+    export,
+    readme,
+    outputs,
+    imports,
+    private,
+    stub,
+    ruff,
+    annotations,
+    requirements,
+]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 CHAPTERS = {
     "boltzmann": "01_boltzmann",
     "images": "22_images",
+    "datasets": "50_datasets",
     "swish": "02_swish",
     "energy": "03_energy",
     "layers": "34_layers",
@@ -25,7 +26,7 @@ CHAPTERS = {
     "evaluation": "10_evaluation",
     "applications": "11_applications",
     "log_z": "12_log_z",
-    "shards": "42_shards",
+    "shards": "46_shards",
     "scale": "30_scale",
 }
 
@@ -119,19 +120,24 @@ MUTANTS = [
             "(32 - shape[1]) // 2, (32 - shape[2]) // 2",
             "(32 - shape[2]) // 2, (32 - shape[1]) // 2",
         ),
-        ("images", "digits not clipped", "np.clip((large - 0.2) / 0.6, 0, 1)", "large"),
+        (
+            "datasets",
+            "digits not clipped",
+            "np.clip((large - 0.2) / 0.6, 0, 1)",
+            "large",
+        ),
         ("images", "test images overlap", "return x[:-tail],", "return x,"),
         (
             "images",
             "every pass in one order",
-            "(tf.stack([seed, ORDER]), epoch,",
-            "(tf.stack([seed, ORDER]), 0 * epoch,",
+            "(tf.stack([seed, _ORDER]), epoch,",
+            "(tf.stack([seed, _ORDER]), 0 * epoch,",
         ),
         (
             "images",
             "order without the seed",
-            "tf.stack([seed, ORDER])",
-            "tf.stack([0 * seed, ORDER])",
+            "tf.stack([seed, _ORDER])",
+            "tf.stack([0 * seed, _ORDER])",
         ),
         (
             "images",
@@ -684,7 +690,7 @@ MUTANTS = [
             "MinMaxScaler((-0.8, 0.8))",
             "MinMaxScaler((-1, 1))",
         ),
-        ("applications", "images in the corner", "(side - image.width) // 2", "0"),
+        ("images", "images in the corner", "(side - image.width) // 2", "0"),
         ("log_z", "normal: constant added", "/ 2 - constant", "/ 2 + constant"),
         (
             "log_z",
