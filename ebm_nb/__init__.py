@@ -25,8 +25,10 @@ _MODULES = {
     "boltzmann",
     "contrastive_divergence",
     "evaluation",
+    "judge",
     "log_z",
     "plot",
+    "reports",
     "scale",
     "swish",
 }

@@ -25,6 +25,8 @@ MODULES = (
     "training",
     "trajectory",
     "evaluation",
+    "judge",
+    "reports",
     "applications",
     "log_z",
     "scale",
@@ -66,10 +68,11 @@ def good(folder):
         contrastive_divergence as cd,
         energy,
         files,
-        evaluation,
+        judge,
         langevin,
         log_z,
         plot,
+        reports,
         sampling,
         scale,
         training,
@@ -95,8 +98,8 @@ def good(folder):
         np.zeros((3, 2)),
     )
     frames = trajectory.read(trajectory_)
-    features, judge = rng.normal(size=(40, 3)), evaluation.load_judge()
-    report = evaluation.evaluate(images[:64], images, images[:64], judge)
+    features, judge_ = rng.normal(size=(40, 3)), judge.load_judge()
+    report = reports.evaluate(images[:64], images, images[:64], judge_)
     prior = log_z.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
     png = plot.save(plot.image_grid(images[:1]), folder / "one.png")
@@ -303,7 +306,6 @@ def good(folder):
             "frames": 3,
             "spacing": "linear",
         },
-        "evaluation.load_judge": {"folder": None},
         "evaluation.frechet_distance": {"features_a": features, "features_b": features},
         "evaluation.kernel_distance": {
             "features_a": features,
@@ -311,8 +313,6 @@ def good(folder):
             "groups": 2,
             "seed": 0,
         },
-        "evaluation.class_shares": {"probabilities": features},
-        "evaluation.entropy": {"shares": np.full(2, 0.5)},
         "evaluation.precision_recall": {
             "features": features,
             "reference": features,
@@ -320,24 +320,22 @@ def good(folder):
         },
         "evaluation.coverage": {"features": features, "reference": features, "k": 3},
         "evaluation.nearest": {"queries": features, "references": features, "k": 1},
-        "evaluation.ink": {"x": images[:2]},
-        "evaluation.reference": {
+        "judge.load_judge": {"folder": None},
+        "reports.reference": {
             "x_train": images[:4],
             "x_test": images[:4],
-            "judge": judge,
+            "judge": judge_,
         },
-        "evaluation.check_counts": {"samples": 64, "train": 80, "test": 64},
-        "evaluation.evaluate": {
+        "reports.evaluate": {
             "samples": images[:64],
             "x_train": images,
             "x_test": images[:64],
-            "judge": judge,
+            "judge": judge_,
             "seed": 0,
             "ref": None,
         },
-        "evaluation.report_table": {"report": report},
-        "evaluation.save_report": {"report": report, "path": folder / "report.json"},
-        "evaluation.compare": {"reports": {"a": report}, "names": ("frechet",)},
+        "reports.report_table": {"report": report},
+        "reports.compare": {"reports": {"a": report}, "names": ("frechet",)},
         "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
         "applications.font_letters": {"n": 2, "seed": 0},
         "applications.by_hand": {"images": images[:2], "seed": 0},

@@ -44,7 +44,9 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "training": {"contrastive_divergence", "files", "langevin", "plot"},
     "trajectory": {"plot"},
     "evaluation": set(),
-    "applications": {"evaluation", "langevin", "results", "sampling"},
+    "judge": set(),
+    "reports": {"evaluation", "files", "judge"},
+    "applications": {"langevin", "results", "sampling"},
     "log_z": {"boltzmann", "graphs", "langevin"},
     "scale": {
         "contrastive_divergence",
@@ -64,7 +66,8 @@ MAY_NOT_IMPORT = {
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
-    "evaluation": {"keras"},
+    "evaluation": {"tensorflow", "keras"},
+    "judge": {"keras"},
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")

@@ -19,6 +19,8 @@ CHAPTERS = {
     "contrastive_divergence": "05_contrastive_divergence",
     "training": "07_training",
     "evaluation": "10_evaluation",
+    "judge": "38_judge",
+    "reports": "42_reports",
     "applications": "11_applications",
     "log_z": "12_log_z",
     "scale": "30_scale",
@@ -630,11 +632,11 @@ MUTANTS = [
         (
             "evaluation",
             "ink without grey below",
-            "[np.asarray(x) > 0]",
-            "[np.asarray(x) > -1]",
+            "inked = x[x > 0]",
+            "inked = x[x > -1]",
         ),
         (
-            "evaluation",
+            "reports",
             "training images meet themselves",
             "(distance[:, own], index[:, own])",
             "(distance[:, 0], index[:, 0])",
