@@ -28,6 +28,7 @@ _MODULES = {
     "judge",
     "log_z",
     "plot",
+    "priors",
     "reports",
     "scale",
     "swish",

@@ -7,6 +7,7 @@ from . import evaluation as evaluation
 from . import judge as judge
 from . import log_z as log_z
 from . import plot as plot
+from . import priors as priors
 from . import reports as reports
 from . import scale as scale
 from . import swish as swish

@@ -28,6 +28,7 @@ MODULES = (
     "judge",
     "reports",
     "applications",
+    "priors",
     "log_z",
     "scale",
     "plot",
@@ -72,6 +73,7 @@ def good(folder):
         langevin,
         log_z,
         plot,
+        priors,
         reports,
         sampling,
         scale,
@@ -100,7 +102,7 @@ def good(folder):
     frames = trajectory.read(trajectory_)
     features, judge_ = rng.normal(size=(40, 3)), judge.load_judge()
     report = reports.evaluate(images[:64], images, images[:64], judge_)
-    prior = log_z.box_prior((2,))
+    prior = priors.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
     png = plot.save(plot.image_grid(images[:1]), folder / "one.png")
     weights = files.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
@@ -364,8 +366,8 @@ def good(folder):
         },
         "applications.scaler": {"low": np.zeros(2), "high": np.ones(2)},
         "applications.read_table": {"path": folder / "x.npy"},
-        "log_z.normal_prior": {"shape": (2,), "scale": 1.0},
-        "log_z.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
+        "priors.normal_prior": {"shape": (2,), "scale": 1.0},
+        "priors.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
         "log_z.ais": {
             "energy": bowl,
             "prior": prior,
