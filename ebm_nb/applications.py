@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LETTERS', 'TABLE', 'auroc', 'font_letters', 'by_hand', 'strangers', 'denoise', 'inpaint', 'product', 'either',
-           'image_files', 'read_folder', 'outlier_scores', 'scaler', 'read_table']
+           'outlier_scores', 'scaler', 'read_table']
 
 # %% ../nbs/11_applications.ipynb #1ce0c5c2
 import csv
@@ -232,52 +232,6 @@ def either(*energies):
     return lambda x: (
         -tf.reduce_logsumexp(tf.stack([-energy(x) for energy in energies]), axis=0)
     )
-
-# %% ../nbs/11_applications.ipynb #5ee89664
-@takes(folder=PATH)
-def image_files(folder) -> list:
-    """Paths of all .png and .jpg images of a folder, by name. Raises ValueError for a
-    folder without any.
-    """
-    files = sorted(
-        path
-        for path in Path(folder).glob("*")
-        if path.suffix.lower() in (".png", ".jpg", ".jpeg")
-    )
-    if not files:
-        raise ValueError(
-            f"expected a folder with .png or .jpg images, found none in {folder}."
-        )
-    return files
-
-
-@takes(folder=PATH, side=whole())
-def read_folder(folder, side: int = 28) -> np.ndarray:
-    """All `image_files` of a folder as grey uint8 (N, side, side), scaled to fit and
-    centred.
-
-    Raises ValueError for a folder without images and for a file that is none.
-    """
-    return np.stack([_grey(path, side) for path in image_files(folder)])
-
-# %% ../nbs/11_applications.ipynb #64d1f0be
-def _grey(path, side):
-    try:
-        with Image.open(path) as image:
-            image = image.convert("L")
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:  # whatever a hostile file provokes
-        raise ValueError(
-            f"{path} can't be read as an image: remove or replace it."
-        ) from error
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    page = Image.new("L", (side, side))
-    page.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return np.asarray(page)
 
 # %% ../nbs/11_applications.ipynb #0a6f3e21
 @takes(energy=ENERGY, x=tensor("(N, d, ...)", "fiu"), bounds=BOUNDS, batch_size=whole())

@@ -253,19 +253,9 @@ def _images(data: str):
     """(x_train, x_test) of a name that `load_images` knows, a file, or a folder of
     images, whose last tenth is held out.
     """
-    from ebm_nb.applications import read_folder
-    from ebm_nb.images import load_images, to_images
+    from ebm_nb.images import load_images
 
-    if data in ("mnist", "digits", "auto") or not Path(data).is_dir():
-        return load_images(data)
-    x = to_images(read_folder(data), data)
-    if len(x) < 2:
-        raise ValueError(
-            f"expected at least 2 images in {data}, one to train on and one to test "
-            "with, got 1."
-        )
-    held = max(1, len(x) // 10)
-    return x[:-held], x[-held:]
+    return load_images(data)
 
 # %% ../nbs/33_cli.ipynb #b7d41c96
 class Table(NamedTuple):
@@ -1050,7 +1040,7 @@ def evaluate(
 def _to_score(data: str, table):
     "(heading, names, x) of the images or rows in data; table: of the weights, or None."
     import numpy as np
-    from ebm_nb.applications import image_files
+    from ebm_nb.images import image_files
 
     given = _table(data)
     if bool(given) != bool(table):

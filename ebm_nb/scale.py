@@ -14,7 +14,7 @@ import tempfile
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import copytree
+from shutil import copy2, copytree
 
 import keras
 import numpy as np
@@ -556,6 +556,16 @@ def train_on(
                 verbose=verbose,
                 **settings,
             )
-        if resume and (Path(folder) / "checkpoints").is_dir():
-            copytree(Path(folder) / "checkpoints", Path(own) / "checkpoints")
+        if resume:
+            _copy(Path(folder), Path(own))
         return train(model, x_train, x_test, own, resume=resume, verbose=0, **settings)
+
+
+def _copy(folder: Path, own: Path):
+    "What `train` resumes from; pictures too: all workers must draw anew, or none."
+    for name in ("checkpoints", "samples"):
+        if (folder / name).is_dir():
+            copytree(folder / name, own / name)
+    for name in ("history.csv", "training.png"):
+        if (folder / name).is_file():
+            copy2(folder / name, own / name)

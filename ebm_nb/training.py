@@ -629,6 +629,23 @@ class Keeper(Checkpoints):
         with atomic(folder / "history.csv", "w") as file:
             file.write("".join(",".join(line) + "\n" for line in lines))
 
+    def on_train_begin(self, logs=None):
+        # a kill may have come between the checkpoint and its pictures
+        if self.at.epoch and not self.at.step and not self.drawn():
+            self.decorate(self.at.epoch - 1, logs)
+
+    def drawn(self) -> bool:
+        "Whether the pictures of the last epoch are there, and as new as its history."
+        folder, history = self.folder.parent, self.folder.parent / "history.csv"
+        pictures = [folder / "training.png"]
+        if self.grid:
+            name = f"epoch-{self.at.epoch:03d}.png"
+            pictures += [self.grid.folder / name, self.grid.folder / "film.gif"]
+        if not all(path.exists() for path in (history, *pictures)):
+            return False
+        oldest = min(path.stat().st_mtime_ns for path in pictures)
+        return oldest >= history.stat().st_mtime_ns
+
     def decorate(self, epoch, logs):
         folder, history = self.folder.parent, self.at.history
         columns = {name: [row[name] for row in history] for name in history[0]}

@@ -356,8 +356,6 @@ def good(folder):
         },
         "applications.product": {"energies": (bowl, bowl), "weights": (1.0, 2.0)},
         "applications.either": {"energies": (bowl, bowl)},
-        "applications.image_files": {"folder": folder},
-        "applications.read_folder": {"folder": folder, "side": 28},
         "applications.outlier_scores": {
             "energy": bowl,
             "x": points,

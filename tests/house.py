@@ -21,17 +21,22 @@ BIN = Path(sys.executable).parent
 
 EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
-    "types": set(),
-    "checks": set(),
+    "kinds": set(),
+    "types": {"kinds"},
+    "checks": {"kinds"},
     "boltzmann": set(),
-    "images": set(),
-    "swish": set(),
-    "layers": set(),
-    "energy": {"layers", "swish"},
-    "files": {"energy"},
+    "arrays": set(),
+    "datasets": {"arrays", "files"},
+    "images": {"arrays", "datasets"},
+    "backend": set(),
+    "swish": {"backend"},
+    "layers": {"backend"},
+    "energy": {"backend", "layers", "swish"},
+    "saved": {"backend", "energy"},
+    "files": {"backend", "energy", "saved"},
     "langevin": set(),
     "graphs": {"langevin"},
-    "results": {"langevin"},
+    "results": {"graphs", "langevin"},
     "sampling": {"graphs", "langevin", "results"},
     "replay": set(),
     "contrastive_divergence": {
@@ -61,9 +66,12 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
+    "kinds": {"tensorflow", "keras"},
     "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
+    "arrays": {"tensorflow", "keras"},
+    "datasets": {"tensorflow", "keras"},
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
@@ -230,7 +238,12 @@ def imports(root):
             top, _, rest = name.partition(".")
             inner = rest.split(".")[0]
             if top == "ebm_nb":
-                if may is not EVERYTHING and inner not in {*may, "types", "checks"}:
+                if may is not EVERYTHING and inner not in {
+                    *may,
+                    "kinds",
+                    "types",
+                    "checks",
+                }:
                     yield (
                         f"{path.name} may not import ebm_nb.{inner}: pass what it "
                         "needs as an argument."
