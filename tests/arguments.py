@@ -339,8 +339,6 @@ def good(folder):
         "reports.report_table": {"report": report},
         "reports.compare": {"reports": {"a": report}, "names": ("frechet",)},
         "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
-        "applications.font_letters": {"n": 2, "seed": 0},
-        "applications.by_hand": {"images": images[:2], "seed": 0},
         "applications.strangers": {"x_test": images[:2], "seed": 0},
         "applications.denoise": {
             "energy": bowl,

@@ -51,7 +51,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "evaluation": set(),
     "judge": set(),
     "reports": {"evaluation", "files", "judge"},
-    "applications": {"langevin", "results", "sampling"},
+    "applications": {"graphs", "langevin", "results", "sampling"},
     "priors": set(),
     "log_z": {"graphs", "langevin", "priors"},
     "scale": {

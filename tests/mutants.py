@@ -667,14 +667,14 @@ MUTANTS = [
         (
             "applications",
             "product without weights",
-            "[weight * energy(x) for",
+            "[w * energy(x) for",
             "[energy(x) for",
         ),
         (
             "applications",
             "either negated",
-            "-tf.reduce_logsumexp(tf.stack(",
-            "tf.reduce_logsumexp(tf.stack(",
+            "-tf.reduce_logsumexp(stacked(x)",
+            "tf.reduce_logsumexp(stacked(x)",
         ),
         (
             "applications",
