@@ -26,8 +26,11 @@ _MODULES = {
     "boltzmann",
     "contrastive_divergence",
     "evaluation",
+    "judge",
     "log_z",
     "plot",
+    "priors",
+    "reports",
     "scale",
     "swish",
 }

@@ -4,8 +4,11 @@ from . import applications as applications
 from . import boltzmann as boltzmann
 from . import contrastive_divergence as contrastive_divergence
 from . import evaluation as evaluation
+from . import judge as judge
 from . import log_z as log_z
 from . import plot as plot
+from . import priors as priors
+from . import reports as reports
 from . import scale as scale
 from . import swish as swish
 from .energy import energy_cnn as energy_cnn

@@ -1003,7 +1003,7 @@ def evaluate(
       ebm_nb evaluate --weights runs/mnist/ --steps 256 -n 2000 --out judged
     """
     _tensorflow()
-    from ebm_nb import evaluation
+    from ebm_nb import reports
     from ebm_nb.plot import report_figure, save
     from ebm_nb.sampling import sample
 
@@ -1013,7 +1013,7 @@ def evaluate(
             f"{weights} judges images {energy.input_shape[1:]}, {data} has "
             f"{x_train.shape[1:]}: choose others."
         )
-    evaluation.check_counts(n, len(x_train), len(x_test))
+    reports.check_counts(n, len(x_train), len(x_test))
     for name in ("report.json", "report.png"):
         _writable(out / name, ".json", ".png")
     made = {
@@ -1025,14 +1025,14 @@ def evaluate(
     }
     noise = _noise((n, *energy.input_shape[1:]), seed)
     samples = sample(energy, noise, steps, sampler, seed=seed, progress=True)
-    report = evaluation.evaluate(samples, x_train, x_test, seed=seed)
-    evaluation.save_report(made | report, out / "report.json")
+    report = reports.evaluate(samples, x_train, x_test, seed=seed)
+    reports.save_report(made | report, out / "report.json")
     save(
         report_figure(report, samples, x_train, f"{weights}, {steps} steps"),
         out / "report.png",
     )
     typer.echo(
-        f"{evaluation.report_table(report)}\nThe report is in {out / 'report.json'}, "
+        f"{reports.report_table(report)}\nThe report is in {out / 'report.json'}, "
         f"on one page in {out / 'report.png'}."
     )
 

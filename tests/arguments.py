@@ -29,7 +29,10 @@ MODULES = (
     "runs",
     "trajectory",
     "evaluation",
+    "judge",
+    "reports",
     "applications",
+    "priors",
     "log_z",
     "workers",
     "scale",
@@ -71,11 +74,13 @@ def good(folder):
         checkpoints,
         energy,
         files,
-        evaluation,
+        judge,
         langevin,
         log_z,
         monitor,
         plot,
+        priors,
+        reports,
         sampling,
         scale,
         training,
@@ -100,9 +105,9 @@ def good(folder):
         np.zeros((3, 2)),
     )
     frames = trajectory.read(trajectory_)
-    features, judge = rng.normal(size=(40, 3)), evaluation.load_judge()
-    report = evaluation.evaluate(images[:64], images, images[:64], judge)
-    prior = log_z.box_prior((2,))
+    features, judge_ = rng.normal(size=(40, 3)), judge.load_judge()
+    report = reports.evaluate(images[:64], images, images[:64], judge_)
+    prior = priors.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
     png = plot.save(plot.image_grid(images[:1]), folder / "one.png")
     weights = files.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
@@ -276,7 +281,6 @@ def good(folder):
             "frames": 3,
             "spacing": "linear",
         },
-        "evaluation.load_judge": {"folder": None},
         "evaluation.frechet_distance": {"features_a": features, "features_b": features},
         "evaluation.kernel_distance": {
             "features_a": features,
@@ -284,8 +288,6 @@ def good(folder):
             "groups": 2,
             "seed": 0,
         },
-        "evaluation.class_shares": {"probabilities": features},
-        "evaluation.entropy": {"shares": np.full(2, 0.5)},
         "evaluation.precision_recall": {
             "features": features,
             "reference": features,
@@ -293,27 +295,23 @@ def good(folder):
         },
         "evaluation.coverage": {"features": features, "reference": features, "k": 3},
         "evaluation.nearest": {"queries": features, "references": features, "k": 1},
-        "evaluation.ink": {"x": images[:2]},
-        "evaluation.reference": {
+        "judge.load_judge": {"folder": None},
+        "reports.reference": {
             "x_train": images[:4],
             "x_test": images[:4],
-            "judge": judge,
+            "judge": judge_,
         },
-        "evaluation.check_counts": {"samples": 64, "train": 80, "test": 64},
-        "evaluation.evaluate": {
+        "reports.evaluate": {
             "samples": images[:64],
             "x_train": images,
             "x_test": images[:64],
-            "judge": judge,
+            "judge": judge_,
             "seed": 0,
             "ref": None,
         },
-        "evaluation.report_table": {"report": report},
-        "evaluation.save_report": {"report": report, "path": folder / "report.json"},
-        "evaluation.compare": {"reports": {"a": report}, "names": ("frechet",)},
+        "reports.report_table": {"report": report},
+        "reports.compare": {"reports": {"a": report}, "names": ("frechet",)},
         "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
-        "applications.font_letters": {"n": 2, "seed": 0},
-        "applications.by_hand": {"images": images[:2], "seed": 0},
         "applications.strangers": {"x_test": images[:2], "seed": 0},
         "applications.denoise": {
             "energy": bowl,
@@ -337,8 +335,8 @@ def good(folder):
         },
         "applications.scaler": {"low": np.zeros(2), "high": np.ones(2)},
         "applications.read_table": {"path": folder / "x.npy"},
-        "log_z.normal_prior": {"shape": (2,), "scale": 1.0},
-        "log_z.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
+        "priors.normal_prior": {"shape": (2,), "scale": 1.0},
+        "priors.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
         "log_z.ais": {
             "energy": bowl,
             "prior": prior,

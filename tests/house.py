@@ -67,8 +67,11 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     },
     "trajectory": {"plot"},
     "evaluation": set(),
-    "applications": {"evaluation", "langevin", "results", "sampling"},
-    "log_z": {"boltzmann", "graphs", "langevin"},
+    "judge": set(),
+    "reports": {"evaluation", "files", "judge"},
+    "applications": {"graphs", "langevin", "results", "sampling"},
+    "priors": set(),
+    "log_z": {"graphs", "langevin", "priors"},
     "workers": set(),
     "shards": {"langevin", "recipe", "replay", "workers"},
     "scale": {
@@ -93,7 +96,8 @@ MAY_NOT_IMPORT = {
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
-    "evaluation": {"keras"},
+    "evaluation": {"tensorflow", "keras"},
+    "judge": {"keras"},
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")

@@ -24,7 +24,10 @@ CHAPTERS = {
     "monitor": "25_monitor",
     "checkpoints": "26_checkpoints",
     "evaluation": "10_evaluation",
+    "judge": "51_judge",
+    "reports": "52_reports",
     "applications": "11_applications",
+    "priors": "53_priors",
     "log_z": "12_log_z",
     "shards": "46_shards",
     "scale": "30_scale",
@@ -635,11 +638,11 @@ MUTANTS = [
         (
             "evaluation",
             "ink without grey below",
-            "[np.asarray(x) > 0]",
-            "[np.asarray(x) > -1]",
+            "inked = x[x > 0]",
+            "inked = x[x > -1]",
         ),
         (
-            "evaluation",
+            "reports",
             "training images meet themselves",
             "(distance[:, own], index[:, own])",
             "(distance[:, 0], index[:, 0])",
@@ -663,14 +666,14 @@ MUTANTS = [
         (
             "applications",
             "product without weights",
-            "[weight * energy(x) for",
+            "[w * energy(x) for",
             "[energy(x) for",
         ),
         (
             "applications",
             "either negated",
-            "-tf.reduce_logsumexp(tf.stack(",
-            "tf.reduce_logsumexp(tf.stack(",
+            "-tf.reduce_logsumexp(stacked(x)",
+            "tf.reduce_logsumexp(stacked(x)",
         ),
         (
             "applications",
@@ -691,16 +694,16 @@ MUTANTS = [
             "MinMaxScaler((-1, 1))",
         ),
         ("images", "images in the corner", "(side - image.width) // 2", "0"),
-        ("log_z", "normal: constant added", "/ 2 - constant", "/ 2 + constant"),
+        ("priors", "normal: constant added", "/ 2 - constant", "/ 2 + constant"),
         (
-            "log_z",
+            "priors",
             "normal: without its half",
-            "(x / scale) ** 2) / 2",
-            "(x / scale) ** 2)",
+            "square_norm(x / scale) / 2",
+            "square_norm(x / scale)",
         ),
-        ("log_z", "box: volume's sign", "], -log_volume)", "], log_volume)"),
+        ("priors", "box: volume's sign", "], -log_volume)", "], log_volume)"),
         (
-            "log_z",
+            "priors",
             "box: another normal",
             "tf.math.erf(z / math.sqrt(2))",
             "tf.math.erf(z)",
@@ -708,20 +711,20 @@ MUTANTS = [
         (
             "log_z",
             "prior's sign",
-            "/ temperature + prior.log_density(x)",
-            "/ temperature - prior.log_density(x)",
+            "/ self.temperature + self.prior",
+            "/ self.temperature - self.prior",
         ),
         (
             "log_z",
             "energy without temperature",
-            "energy(x) / temperature +",
-            "energy(x) +",
+            "self.energy(x) / self.temperature +",
+            "self.energy(x) +",
         ),
         (
             "log_z",
             "bridge's value at its end",
-            "_total(z**2) / 2 + beta * value",
-            "_total(z**2) / 2 + value",
+            "square_norm(z) / 2 + beta * value",
+            "square_norm(z) / 2 + value",
         ),
         ("log_z", "bridge's gradient at its end", "z + beta * grad", "z + grad"),
         (
@@ -733,8 +736,7 @@ MUTANTS = [
         (
             "log_z",
             "sum of weights, not mean",
-            "logsumexp(self.log_weights, axis=1) - math.log(\n"
-            "            self.log_weights.shape[1]\n        )",
+            "logsumexp(self.log_weights, axis=1) - math.log(n)",
             "logsumexp(self.log_weights, axis=1)",
         ),
         (
@@ -746,8 +748,8 @@ MUTANTS = [
         (
             "log_z",
             "effective size squared",
-            "2 * logsumexp(self.log_weights[-1])",
-            "logsumexp(self.log_weights[-1])",
+            "2 * logsumexp(w) - logsumexp",
+            "logsumexp(w) - logsumexp",
         ),
         ("log_z", "error of one chain", "- 1, 0) / (n - 1)", "- 1, 0)"),
         (
