@@ -121,7 +121,7 @@ def _plain(value: Any) -> Any:
     return value.item() if ours else value
 
 
-def _accept(name: str, kind: Kind | None, value: Any) -> Any:
+def accept(name: str, kind: Kind | None, value: Any) -> Any:
     "The value as it is handed on, or ValueError."
     if kind is None:
         return value
@@ -167,10 +167,10 @@ def _checked_call(
 ) -> tuple[list[Any], dict[str, Any]]:
     "The arguments of a call as they are handed on, or ValueError."
     first, kinds = len(plan.names), plan.kinds
-    given = [_accept(name, kinds[name], x) for name, x in zip(plan.names, args)]
-    given += [_accept(*plan.args, value) for value in args[first:]]
+    given = [accept(name, kinds[name], x) for name, x in zip(plan.names, args)]
+    given += [accept(*plan.args, value) for value in args[first:]]
     return given, {
-        name: _accept(name, kinds.get(name, plan.others), value)
+        name: accept(name, kinds.get(name, plan.others), value)
         for name, value in kwargs.items()
     }
 
@@ -210,7 +210,7 @@ def check_fields(record: Any) -> None:
     """
     hints = typing.get_type_hints(type(record), include_extras=True)
     for name, hint in hints.items():
-        value = _accept(name, kind_of(hint), getattr(record, name))
+        value = accept(name, kind_of(hint), getattr(record, name))
         object.__setattr__(record, name, value)
 
 # %% ../nbs/20_types.ipynb #de2043e6
