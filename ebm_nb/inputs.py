@@ -163,7 +163,10 @@ def check_points(x: Any, shape: tuple[int, ...]) -> None:
             "The spread of a Dataset's points can't be seen before they have come: "
             "give EnergyModel a recipe, such as Recipe.for_points(x) of an array."
         )
-    array(f"(N, {', '.join(map(str, shape))})")("x", x)
+    words = f"(N, {', '.join(map(str, shape))})"
+    if getattr(x, "dtype", None) not in (np.float32, tf.float32):
+        raise ValueError(f"Expected a float32 array {words}, got {shown(x)}.")
+    array(words, least=2)("x", x)
 
 
 def _check_spec(spec: Any, shape: tuple[int, ...], words: str) -> None:

@@ -103,7 +103,7 @@ class EnergyModel(AveragedModel):
             return
         if self.settings is None:
             raise ValueError(NOT_COMPILED)
-        check_points(x, self.shape)
+        check_points(x, self.shape)  # all of it, before a recipe is taken
         self._begin(Recipe.for_points(x))
         self.compile(**self.settings)
 
@@ -208,9 +208,12 @@ class EnergyModel(AveragedModel):
         self.adopt(x)
         check_compiled(self)
         size = batch_size or self.recipe.batch_size
-        epoch = kwargs.get("initial_epoch", 0)
-        self.devices.begin(size, x=x, update=self.optimizer.iterations, epoch=epoch)
-        stream = self._stream(x, size, start)
+        done, epoch = (
+            int(self.optimizer.iterations.numpy()),
+            kwargs.get("initial_epoch"),
+        )
+        self.devices.begin(size, x=x, update=done, epoch=epoch or 0)
+        stream = self._stream(x, size, done if start is None else start)
         if not isinstance(x, tf.data.Dataset):
             steps_per_epoch = steps_per_epoch or max(1, len(x) // size)
         history = super().fit(
@@ -226,13 +229,12 @@ class EnergyModel(AveragedModel):
         check_trained(ends, [*self.energy.variables, *self.average])
         return history
 
-    def _stream(self, x: Any, batch_size: int, start: int | None) -> Any:
+    def _stream(self, x: Any, batch_size: int, start: int) -> Any:
         capacity = getattr(self.buffer, "capacity", self.recipe.capacity)
         if isinstance(x, tf.data.Dataset):
             return self.batches_of(x, capacity)
         check_data(x, self.shape, self.recipe.bounds)
         check_batch_size(batch_size, capacity)
-        start = int(self.optimizer.iterations.numpy()) if start is None else start
         return batches(x, batch_size, self.seed, start=start)
 
     def batches_of(self, data: Any, capacity: int | None = None) -> Any:

@@ -136,11 +136,11 @@ def first_of(strategy: tf.distribute.Strategy, values: Any) -> np.ndarray:
     return strategy.experimental_local_results(values)[0].numpy()
 
 # %% ../nbs/45_workers.ipynb #6479a1cd
-def agree(strategy: tf.distribute.Strategy, facts: dict[str, Any], data: Any) -> None:
+def agree(strategy: tf.distribute.Strategy, facts: dict[str, int], data: Any) -> None:
     "Raise ValueError, on every worker, unless all begin with the same."
     if worker()[1] == 1:
         return
-    facts = {name: int(value) for name, value in facts.items()} | {"data": _sum(data)}
+    facts = {**facts, "data": _sum(data)}
     mine = tf.constant(list(facts.values()), tf.int64)
     found = gathered(strategy, lambda number: mine)
     if len(wrong := found[(found != found[0]).any(axis=1)]):

@@ -279,6 +279,36 @@ def test_pictures_that_a_kill_left_out(lost, tmp_path):
     assert pictures == {path: path.read_bytes() for path in pictures}
 
 
+# points without a recipe
+
+
+def test_points_bring_their_recipe(tmp_path):
+    """A training killed after its first epoch takes the same recipe when it goes on,
+    and ends as a straight one does.
+    """
+
+    def trained(folder, *parts):
+        for number, epochs in enumerate(parts):
+            keras.utils.set_random_seed(0)
+            model = EnergyModel(energy_mlp(2, (8,)))
+            model.compile()
+            lengths = {"epochs": epochs, "steps_per_epoch": 3}
+            train(model, x, x, folder, resume=number > 0, verbose=0, **lengths)
+        return snapshot(model)
+
+    x = 5 + 10 * POINTS
+    straight, broken = trained(tmp_path / "a", 2), trained(tmp_path / "b", 1, 2)
+    assert all(map(np.array_equal, straight, broken))
+
+
+def test_points_without_a_recipe_and_an_optimizer_of_ones_own():
+    model = EnergyModel(energy_mlp(2, (8,)))
+    model.compile(keras.optimizers.SGD(1e-3))
+    model.fit(POINTS, steps_per_epoch=2, verbose=0)
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert model.recipe == Recipe.for_points(POINTS)
+
+
 # a model that is not compiled, an energy that is none
 
 UNCOMPILED = {
