@@ -33,16 +33,16 @@ def probabilities(energies: ArrayLike, temperature: float = 1.0) -> np.ndarray:
     log_weights = -(energies - energies.min()) / temperature
     return np.exp(log_weights - logsumexp(log_weights))
 
-# %% ../nbs/01_boltzmann.ipynb #a7c2e663
-_States = Annotated[Any, tensor("(B, d)")]
+# %% ../nbs/01_boltzmann.ipynb #56fc927b
+States = Annotated[Any, tensor("(B, d)")]
 
 
 def _points(x: ArrayLike) -> tf.Tensor:
     return tf.cast(tf.convert_to_tensor(x), tf.float32)
 
-
+# %% ../nbs/01_boltzmann.ipynb #a7c2e663
 @checked
-def harmonic(x: _States, k: Positive = 1.0) -> tf.Tensor:
+def harmonic(x: States, k: Positive = 1.0) -> tf.Tensor:
     """Energy of a spring, k |x|^2 / 2: at temperature T a Gaussian of variance T / k.
 
     Args:
@@ -60,7 +60,7 @@ def harmonic(x: _States, k: Positive = 1.0) -> tf.Tensor:
 # %% ../nbs/01_boltzmann.ipynb #fa6808fd
 @checked
 def double_well(
-    x: _States, barrier: Positive = 3.0, well: Positive = 1.5, tilt: float = 0.0
+    x: States, barrier: Positive = 3.0, well: Positive = 1.5, tilt: float = 0.0
 ) -> tf.Tensor:
     """Energy with two wells at x1 = -well and +well and a barrier between them.
 
@@ -175,7 +175,7 @@ def density(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> np.ndarr
 
     Returns:
         (N,) float64, per unit of x to the power d; times `grid.volume` it sums to 1,
-        so it may be above 1.
+            so it may be above 1.
 
     Raises:
         ValueError: for an energy of another shape, NaN or infinity.
@@ -188,7 +188,7 @@ _MEANS = ((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0))
 
 @checked
 def mixture(
-    x: _States,
+    x: States,
     means: Annotated[Any, array("(K, d)", "f")] = _MEANS,
     scale: Positive = 0.6,
 ) -> tf.Tensor:
@@ -198,7 +198,7 @@ def mixture(
 
     Args:
         x: points (B, d), computed in float32.
-        means: their centres.
+        means: their centres; by default (-2, -1), (2, -1) and (0, 2).
         scale: their standard deviation, in units of x.
 
     Returns:
@@ -218,7 +218,7 @@ def mixture(
 
 # %% ../nbs/01_boltzmann.ipynb #47723afe
 @checked
-def ring(x: _States, radius: Positive = 2.0, width: Positive = 0.3) -> tf.Tensor:
+def ring(x: States, radius: Positive = 2.0, width: Positive = 0.3) -> tf.Tensor:
     """Energy of a ring, (|x| - radius)^2 / (2 width^2).
 
     Args:
@@ -286,7 +286,7 @@ def exact_samples(
 
     Returns:
         (n, d) float32; exact up to the size of a cell h, which adds h^2 / 12 to each
-        coordinate's variance.
+            coordinate's variance.
 
     Raises:
         ValueError: for an energy of another shape, NaN or infinity.

@@ -60,13 +60,13 @@ class _Way(NamedTuple):
         return move
 
 # %% ../nbs/12_log_z.ipynb #f20a86ad
-_Calibrated = Annotated[
+Calibrated = Annotated[
     Callable[..., Any],
     Kind("a function of a step size that makes a sampler", callable),
 ]
 
 
-def _check_sampler(sampler: _Calibrated, draws: int = 5000) -> None:
+def _check_sampler(sampler: Calibrated, draws: int = 5000) -> None:
     "Refuse a sampler that does not leave a standard normal as it was."
     spring = lambda z: square_norm(z) / 2
     z, key = tf.random.stateless_normal((draws, 2), (0, 0)), tf.constant([0, 1])
@@ -193,7 +193,7 @@ def ais(
     betas: Count | Annotated[ArrayLike, array("(K,)")] = 500,
     temperature: Positive = 1.0,
     step_size: Positive | Annotated[ArrayLike, array("(K,)", low=1e-12)] | None = None,
-    sampler: _Calibrated = MALA,
+    sampler: Calibrated = MALA,
     seed: Seed = 0,
 ) -> Annealed:
     """log Z of exp(-E/T) by annealed importance sampling from a prior.
@@ -237,7 +237,7 @@ def reverse_ais(
     x: Any,
     forward: Annealed,
     temperature: Positive = 1.0,
-    sampler: _Calibrated = MALA,
+    sampler: Calibrated = MALA,
     seed: Seed = 0,
 ) -> Annealed:
     """log Z by annealing from samples of p back to the prior.
