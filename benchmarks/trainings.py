@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
-from ebm_nb.contrastive_divergence import BOOK, STABLE, sampler_of  # noqa: E402
+from ebm_nb.recipe import BOOK, STABLE, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402

@@ -12,20 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_nb.contrastive_divergence import BOOK, EnergyModel, Recipe
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.training import (
-    HealthMonitor,
-    Progress,
-    Stopped,
-    changing,
-    load_checkpoint,
-    restore,
-    save_checkpoint,
-    slow_down,
-    snapshot,
-    train,
-)
+from ebm_nb.checkpoints import Progress, Stopped, load_checkpoint, save_checkpoint
+from ebm_nb.monitor import HealthMonitor, changing, restore, slow_down, snapshot
+from ebm_nb.runs import train
+from ebm_nb.training import BOOK, EnergyModel, Recipe
 
 RECIPE = Recipe(
     batch_size=8,
@@ -235,14 +226,14 @@ def full(*args, **kwargs):
 
 
 def test_disk_full_of_a_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr("ebm_nb.training.save", full)
+    monkeypatch.setattr("ebm_nb.runs.save", full)
     with pytest.warns(UserWarning, match="without training.png.*No space left"):
         train(model_of(), POINTS, POINTS, tmp_path, epochs=1, verbose=0)
     assert list(tmp_path.glob("checkpoints/*.ckpt"))
 
 
 def test_disk_full_of_a_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("ebm_nb.training.save_checkpoint", full)
+    monkeypatch.setattr("ebm_nb.checkpoints.save_checkpoint", full)
     work = lambda: train(model_of(), POINTS, POINTS, tmp_path, epochs=1, verbose=0)
     refused(work, "No space left on device.*resume")
 

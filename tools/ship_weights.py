@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import recipe_of, sampler_of  # noqa: E402
+from ebm_nb.recipe import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402
