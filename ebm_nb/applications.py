@@ -38,12 +38,12 @@ from ebm_nb.types import (
     tensor,
 )
 
+# %% ../nbs/11_applications.ipynb #dadfb22c
+Scores = Annotated[ArrayLike, array("(...)")]
+
 # %% ../nbs/11_applications.ipynb #cc6e1b8e
-_Scores = Annotated[ArrayLike, array("(...)")]
-
-
 @checked
-def auroc(inside: _Scores, outside: _Scores) -> float:
+def auroc(inside: Scores, outside: Scores) -> float:
     """Probability that a stranger's score is above that of one of us.
 
     Args:
@@ -125,7 +125,7 @@ def strangers(x_test: Images, seed: Seed = 0) -> dict[str, np.ndarray]:
 
 # %% ../nbs/11_applications.ipynb #fbdea244
 # little noise stays in the result
-_REPAIR = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
+FOR_REPAIR = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
 
 # %% ../nbs/11_applications.ipynb #93e73779
 @checked
@@ -134,7 +134,7 @@ def denoise(
     damaged: Annotated[ArrayLike, array("(N, d, ...)", "f")],
     pull: NonNegative = 0.01,
     steps: Count = 100,
-    sampler: Sampler = _REPAIR,
+    sampler: Sampler = FOR_REPAIR,
     *,
     seed: Seed = 0,
 ) -> Any:
@@ -191,7 +191,7 @@ def inpaint(
     x: Annotated[ArrayLike, tensor("(N, d, ...)")],
     known: Annotated[ArrayLike, tensor("(...)", "b")],
     steps: Count = 256,
-    sampler: Sampler = _REPAIR,
+    sampler: Sampler = FOR_REPAIR,
     *,
     seed: Seed = 0,
 ) -> np.ndarray:

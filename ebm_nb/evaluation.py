@@ -21,12 +21,12 @@ def _root(cov: np.ndarray) -> np.ndarray:
     # a variance of -1e-18 is round-off
     return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
 
+# %% ../nbs/10_evaluation.ipynb #4f218bf6
+Features = Annotated[ArrayLike, array("(N, d)", least=2)]
+
 # %% ../nbs/10_evaluation.ipynb #a221ccf8
-_Features = Annotated[ArrayLike, array("(N, d)", least=2)]
-
-
 @checked
-def frechet_distance(features_a: _Features, features_b: _Features) -> float:
+def frechet_distance(features_a: Features, features_b: Features) -> float:
     """Squared Fréchet distance of the Gaussians with the moments of two sets.
 
     Args:
@@ -37,7 +37,7 @@ def frechet_distance(features_a: _Features, features_b: _Features) -> float:
         0 when the moments are equal, in squared units of the features.
 
     Raises:
-        ValueError: for other shapes or fewer than 2 rows.
+        ValueError: for features of two widths, or fewer than 2 rows.
 
     Source:
         Heusel et al. 2017, equation 6; Dowson and Landau 1982.
@@ -67,14 +67,15 @@ def _group_sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # %% ../nbs/10_evaluation.ipynb #bda706e1
 @checked
 def kernel_distance(
-    features_a: _Features,
-    features_b: _Features,
+    features_a: Features,
+    features_b: Features,
     groups: Annotated[int, whole(2)] = 16,
     seed: Seed = 0,
 ) -> tuple[float, float]:
     """Kernel distance (KID) of two sets and its standard error.
 
-    The smaller count, cut down to a multiple of groups, rules.
+    Of both sets as many rows are used as the smaller one has, cut down to a multiple of
+    groups.
 
     Args:
         features_a: (N, d), shuffled by seed.
@@ -86,7 +87,7 @@ def kernel_distance(
         The distance and its standard error; unbiased, so it can fall below 0.
 
     Raises:
-        ValueError: for other shapes.
+        ValueError: for features of two widths, or fewer than 2 rows for each group.
 
     Source:
         Binkowski et al. 2018, section 4; the statistic is Gretton et al. 2012,
@@ -122,7 +123,7 @@ def entropy(shares: np.ndarray) -> float:
 # %% ../nbs/10_evaluation.ipynb #d06f9718
 @checked
 def precision_recall(
-    features: _Features, reference: _Features, k: Count = 3
+    features: Features, reference: Features, k: Count = 3
 ) -> tuple[float, float]:
     """Share of features inside the region of the reference, and the other way round.
 
@@ -136,17 +137,17 @@ def precision_recall(
         Precision and recall.
 
     Raises:
-        ValueError: for other shapes.
+        ValueError: for features of two widths, or k rows or fewer.
 
     Source:
-        Kynkaanniemi et al. 2019, equations 1 and 2, k = 3.
+        Kynkäänniemi et al. 2019, equations 1 and 2, k = 3.
     """
     inside = lambda a, b: float(_within(a, b, k).any(1).mean())
     return inside(features, reference), inside(reference, features)
 
 # %% ../nbs/10_evaluation.ipynb #33c9e5dc
 @checked
-def coverage(features: _Features, reference: _Features, k: Count = 3) -> float:
+def coverage(features: Features, reference: Features, k: Count = 3) -> float:
     """Share of the reference's balls that hold one of the features at least.
 
     Args:
@@ -158,7 +159,7 @@ def coverage(features: _Features, reference: _Features, k: Count = 3) -> float:
         A share, from 0 to 1.
 
     Raises:
-        ValueError: for other shapes.
+        ValueError: for features of two widths, or k rows or fewer.
 
     Source:
         Naeem et al. 2020, section 3.

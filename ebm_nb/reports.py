@@ -209,17 +209,20 @@ def evaluate(
     real = _measure(ref.x_train[np.sort(drawn)], judge, ref, 1, seed)
     return _report(judge, counts, ours, real)
 
-# %% ../nbs/52_reports.ipynb #9edb4d99
+# %% ../nbs/52_reports.ipynb #85518f1d
 _REPORT = Kind(
     "a report of evaluate",
     lambda report: all(
         {"samples", "real"} <= figure.keys() for figure in report["figures"].values()
     ),
 )
+Report = Annotated[dict[str, Any], _REPORT]
+Reports = Annotated[dict[str, Any], named(_REPORT)]
+Names = Annotated[Sequence[str], several(instance(str, name="a text"))]
 
-
+# %% ../nbs/52_reports.ipynb #9edb4d99
 @checked
-def report_table(report: Annotated[dict[str, Any], _REPORT]) -> str:
+def report_table(report: Report) -> str:
     """The figures of one report as lines of text.
 
     Args:
@@ -244,8 +247,8 @@ def save_report(report: dict[str, Any], path: Any) -> Path:
         file.write(json.dumps(report, indent=2, allow_nan=False) + "\n")
     return Path(path)
 
-# %% ../nbs/52_reports.ipynb #e51c8d70
-_COMPARED = (
+# %% ../nbs/52_reports.ipynb #6795e728
+COMPARED = (
     "frechet",
     "kernel",
     "precision",
@@ -255,18 +258,16 @@ _COMPARED = (
     "copies",
 )
 
-
+# %% ../nbs/52_reports.ipynb #e51c8d70
 @checked
-def compare(
-    reports: Annotated[dict[str, Any], named(_REPORT)],
-    names: Annotated[Sequence[str], several(instance(str, name="a text"))] = _COMPARED,
-) -> str:
+def compare(reports: Reports, names: Names = COMPARED) -> str:
     """Some figures of several reports as lines of text.
 
     Args:
         reports: row name to a report of `evaluate`; of equal counts, or they can't be
             compared.
-        names: the figures.
+        names: the figures; by default the distances, precision, recall, coverage,
+            confidence and copies.
 
     Returns:
         One line for each report, and one for the real images beside the last of them.

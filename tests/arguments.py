@@ -134,7 +134,6 @@ def good(folder):
     }
     signs = {**monitor.vital_signs(model), "followed": 0.0}
     return {
-        "boltzmann.probabilities": {"energies": np.arange(3.0), "temperature": 1.0},
         "boltzmann.harmonic": {"x": points, "k": 1.0},
         "boltzmann.double_well": {
             "x": points,
