@@ -24,6 +24,7 @@ lab: .venv/installed-dev ## open the chapters in JupyterLab
 
 notebooks: .venv/installed-dev ## export and run all chapters again, store their outputs, make the README
 	$(BIN)/nbdev_export
+	$(BIN)/python tools/stub.py
 	$(BIN)/python tools/notebooks.py
 	$(BIN)/python tools/readme.py
 

@@ -45,6 +45,7 @@ setup(
             "**/*.js",
             "**/*.css",
             "py.typed",
+            "*.pyi",
         ]
     },
     install_requires=cfg["requirements"].split(),

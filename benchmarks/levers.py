@@ -64,7 +64,7 @@ def variants(tf):
     "Functions x -> x of so many steps, by name: {name: (function, steps)}."
     import textbook
     from ebm_nb.langevin import Langevin, energy_and_grad, fold
-    from ebm_nb.sampling import run as walk
+    from ebm_nb.graphs import run as walk
     from ebm_nb.files import load_pretrained
     from ebm_nb.layers import conv_5x5_halving
     from ebm_nb.swish import swish

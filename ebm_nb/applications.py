@@ -35,7 +35,8 @@ from ebm_nb.checks import (
     whole,
 )
 from .langevin import Langevin, ula
-from .sampling import check_start, sample
+from .results import check_start
+from .sampling import sample
 
 # %% ../nbs/11_applications.ipynb #cc6e1b8e
 @takes(inside=array("(...)"), outside=array("(...)"))

@@ -38,7 +38,8 @@ from ebm_nb.checks import (
 from .images import batches
 from .langevin import FOR_IMAGES, Langevin, energy_and_grad, fold, integer_key
 from .replay import ReplayBuffer, uniform
-from .sampling import sample, walk
+from .graphs import walk
+from .sampling import sample
 
 # %% ../nbs/05_contrastive_divergence.ipynb #a01a7513
 @dataclass(frozen=True)

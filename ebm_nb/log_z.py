@@ -27,7 +27,7 @@ from ebm_nb.checks import (
     whole,
 )
 from .langevin import MALA, MalaState, energy_and_grad, integer_key
-from .sampling import run
+from .graphs import run
 
 # %% ../nbs/12_log_z.ipynb #7d646401
 class Prior(NamedTuple):

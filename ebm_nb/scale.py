@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_nb.checks import (
+    WALK,
     FLAG,
     FUNCTION,
     KEY,
@@ -43,7 +44,8 @@ from ebm_nb.contrastive_divergence import (
 )
 from .langevin import FOR_IMAGES, fold, integer_key
 from .replay import ReplayBuffer, uniform
-from .sampling import WALK, check_end, check_start, numbers_of, walk
+from .graphs import numbers_of, walk
+from .results import check_end, check_start
 from .training import train
 
 # %% ../nbs/30_scale.ipynb #c5a1c5d0

@@ -218,9 +218,11 @@ def array(
     form = tensor(shape, kinds, least)
 
     def test(value: Any) -> bool:
+        if not form.fits(value):
+            return False
         small, large = np.min(value), np.max(value)  # NaN is both, where there is any
         finite = math.isfinite(small) and math.isfinite(large)
-        return form.fits(value) and finite and low <= small and large <= high
+        return finite and low <= small and large <= high
 
     ends = (math.isfinite(low), math.isfinite(high))
     words = f"from {low:g} to {high:g}" if ends[1] else f"of at least {low:g}"

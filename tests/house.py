@@ -32,24 +32,28 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "saved": {"backend", "energy"},
     "files": {"backend", "energy", "saved"},
     "langevin": set(),
-    "sampling": {"langevin"},
+    "graphs": {"langevin"},
+    "results": {"langevin"},
+    "sampling": {"graphs", "langevin", "results"},
     "replay": set(),
     "contrastive_divergence": {
         "images",
         "langevin",
+        "graphs",
         "replay",
         "sampling",
     },  # of data, the stream that `fit` makes of an array
     "training": {"contrastive_divergence", "files", "langevin", "plot"},
     "trajectory": {"plot"},
     "evaluation": set(),
-    "applications": {"langevin", "sampling", "evaluation"},
-    "log_z": {"boltzmann", "langevin", "sampling"},
+    "applications": {"evaluation", "langevin", "results", "sampling"},
+    "log_z": {"boltzmann", "graphs", "langevin"},
     "scale": {
         "contrastive_divergence",
+        "graphs",
         "langevin",
         "replay",
-        "sampling",
+        "results",
         "training",
     },
     "plot": set(),
@@ -60,6 +64,7 @@ MAY_NOT_IMPORT = {
     "checks": {"tensorflow", "keras"},
     "plot": {"tensorflow", "keras"},
     "langevin": {"keras"},
+    "graphs": {"keras"},
     "sampling": {"keras"},
     "evaluation": {"keras"},
 }
@@ -255,6 +260,48 @@ def annotations(root):
         yield f"mypy complains:\n{output}"
 
 
+def private(root):
+    """A name with an underscore stays in its module: no other imports it, nor reaches
+    for it through the module.
+    """
+    for path in modules(root):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        taken = {
+            alias.asname or alias.name: alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and is_ours(node)
+            for alias in node.names
+        }
+        reached = [
+            f"{node.value.id}.{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in taken
+            and hidden(node.attr)
+        ]
+        for name in [*filter(hidden, taken.values()), *reached]:
+            yield (
+                f"ebm_nb/{path.name} uses {name} of another module: give it a name "
+                "without an underscore, in an exporti cell."
+            )
+
+
+def is_ours(node):
+    return node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+
+
+def hidden(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+def stub(root):
+    "ebm_nb/__init__.pyi states the names of chapter 41."
+    code, output = run(root, sys.executable, "tools/stub.py", "--check")
+    if code:
+        yield f"ebm_nb/__init__.pyi is not up to date: run tools/stub.py.\n{output}"
+
+
 def requirements(root):
     "Only settings.ini states a requirement's version."
     needs = settings(root)["requirements"] + " " + settings(root)["dev_requirements"]
@@ -273,4 +320,15 @@ def requirements(root):
         yield f"{path.name} repeats requirements: settings.ini alone states them."
 
 
-CHECKS = [clean, export, readme, outputs, imports, ruff, annotations, requirements]
+CHECKS = [
+    clean,
+    export,
+    readme,
+    outputs,
+    imports,
+    private,
+    stub,
+    ruff,
+    annotations,
+    requirements,
+]

@@ -163,6 +163,25 @@ BREAKS = {
         "may not import tensorflow",
         lambda root: append(root / "ebm_nb/plot.py", "import tensorflow as tf\n"),
     ),
+    "private name imported": (
+        house.private,
+        "uses _kept of another module",
+        lambda root: append(root / "ebm_nb/log_z.py", "from .sampling import _kept\n"),
+    ),
+    "private name reached for": (
+        house.private,
+        "uses sampling._kept of another module",
+        lambda root: append(
+            root / "ebm_nb/log_z.py", "from . import sampling\nsampling._kept\n"
+        ),
+    ),
+    "stub left behind": (
+        house.stub,
+        "__init__.pyi is not up to date",
+        lambda root: append(
+            root / "ebm_nb/__init__.pyi", "from .energy import nothing as nothing\n"
+        ),
+    ),
     "undeclared import": (
         house.imports,
         "imports nbdev",

@@ -1,0 +1,31 @@
+# Written by tools/stub.py from nbs/41_package.ipynb.
+
+from . import applications as applications
+from . import boltzmann as boltzmann
+from . import contrastive_divergence as contrastive_divergence
+from . import evaluation as evaluation
+from . import log_z as log_z
+from . import plot as plot
+from . import scale as scale
+from . import swish as swish
+from .contrastive_divergence import BOOK as BOOK
+from .contrastive_divergence import STABLE as STABLE
+from .contrastive_divergence import EnergyModel as EnergyModel
+from .contrastive_divergence import Recipe as Recipe
+from .energy import energy_cnn as energy_cnn
+from .energy import energy_mlp as energy_mlp
+from .files import load_energy as load_energy
+from .files import load_pretrained as load_pretrained
+from .files import save_energy as save_energy
+from .graphs import Compiled as Compiled
+from .images import load_images as load_images
+from .langevin import FOR_IMAGES as FOR_IMAGES
+from .langevin import MALA as MALA
+from .langevin import Langevin as Langevin
+from .langevin import ula as ula
+from .sampling import Trajectory as Trajectory
+from .sampling import sample as sample
+from .sampling import sample_portions as sample_portions
+from .sampling import sample_trajectory as sample_trajectory
+
+__version__: str
