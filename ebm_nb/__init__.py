@@ -18,15 +18,19 @@ _NAMES = {
     "images": ["load_images"],
     "langevin": ["FOR_IMAGES", "MALA", "Langevin", "ula"],
     "sampling": ["Trajectory", "sample", "sample_portions", "sample_trajectory"],
-    "contrastive_divergence": ["BOOK", "STABLE", "EnergyModel", "Recipe"],
+    "recipe": ["BOOK", "STABLE", "Recipe"],
+    "training": ["EnergyModel"],
 }
 _MODULES = {
     "applications",
     "boltzmann",
     "contrastive_divergence",
     "evaluation",
+    "judge",
     "log_z",
     "plot",
+    "priors",
+    "reports",
     "scale",
     "swish",
 }
