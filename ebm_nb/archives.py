@@ -56,6 +56,27 @@ def _config_in(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path} is no network saved by Keras: {what}.")
 
 # %% ../nbs/67_archives.ipynb #aa549104
+# where Keras keeps what computes; keras.utils and keras.config can do more
+_MODULES = ["keras", "builtins"] + [
+    f"keras.{name}"
+    for name in (
+        "activations",
+        "constraints",
+        "dtype_policies",
+        "initializers",
+        "layers",
+        "models",
+        "ops",
+        "random",
+        "regularizers",
+    )
+]
+_VALUES = [
+    f"__{name}__"
+    for name in ("bytes", "ellipsis", "keras_tensor", "numpy", "slice", "tensor")
+]
+
+
 def _classes(config: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     "(class, module, registered name) of whatever a description names."
     waiting: list[Any] = [config]
@@ -63,8 +84,11 @@ def _classes(config: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         part = waiting.pop()
         if isinstance(part, dict):
             if "class_name" in part:
-                name, module = str(part["class_name"]), part.get("module", "keras")
-                yield name, str(module), str(part.get("registered_name") or name)
+                name, module = str(part["class_name"]), str(part.get("module"))
+                known = part.get("registered_name") or name
+                # Keras looks a function up by its own name
+                known = part.get("config") if name == "function" else known
+                yield name, module, str(known)
             part = list(part.values())
         if isinstance(part, list):
             waiting.extend(part)
@@ -82,8 +106,8 @@ def _check_classes(path: Path, config: dict[str, Any]) -> None:
                 "your own instead, registered with "
                 "keras.saving.register_keras_serializable()."
             )
-        own = name.startswith("__") or module.split(".")[0] in ("keras", "builtins")
-        # the module of a program that was run is None
+        own = name in _VALUES or module in _MODULES or module.startswith("keras.src.")
+        # the module of a class of another program is None
         if not (registered or own):
             raise ValueError(
                 f"{path} needs {name}, which is not registered: import its module, "
@@ -92,14 +116,11 @@ def _check_classes(path: Path, config: dict[str, Any]) -> None:
 
 # %% ../nbs/67_archives.ipynb #0287061a
 def _needs(config: dict[str, Any]) -> int:
-    "Bytes that a network will take, as far as it can be built without numbers."
+    "Bytes that a network will take; an exception where it can't be built."
     from ebm_nb.backend import keras
 
     build = partial(keras.saving.deserialize_keras_object, config, safe_mode=True)
-    try:
-        return size_of(dry(build))
-    except Exception:  # building it in earnest says why
-        return 0
+    return size_of(dry(build))
 
 
 def _first_sentence(error: Exception) -> str:
@@ -115,10 +136,12 @@ def load_network(path: Path) -> Model:
     config = {**_config_in(path), "compile_config": None}
     _check_classes(path, config)
     size, held = path.stat().st_size, sum(array.nbytes for array in held_in(path))
-    # a layer that is used twice may be counted twice
-    if held > size or _needs(config) > 10 * size:
-        raise ValueError(f"{path} describes a network that is larger than the file.")
+    if held > size:  # nothing of it is to be unpacked, not even to see what is wrong
+        raise ValueError(f"{path} announces weights that are larger than the file.")
     try:
+        # a layer that is used twice may be counted twice
+        if _needs(config) > 10 * size:
+            raise ValueError("it is larger than the file")
         with every_layer():
             network = keras.saving.load_model(path, compile=False, safe_mode=True)
         if not is_model(network):
