@@ -37,6 +37,19 @@ class AveragedModel(keras.Model):
 
     call = averaged
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        "Refuse before Keras empties the file that is there."
+        self.get_config()
+
+    def get_config(self) -> dict[str, Any]:
+        "Keras asks for it where it saves a model whole."
+        raise ValueError(
+            "A model in training is no network that Keras can save whole: use "
+            "save_energy(model.energy, folder) for the energy, and "
+            "model.save_weights or ModelCheckpoint(..., save_weights_only=True) for "
+            "the training."
+        )
+
     def move_average(self, age: Any) -> None:
         "Let the average follow the weights; age: updates done so far."
         momentum = tf.minimum(self.momentum, age / (age + 10))

@@ -131,8 +131,8 @@ def accept(name: str, kind: Kind | None, value: Any) -> Any:
 
 # %% ../nbs/20_types.ipynb #60d26204
 class _Plan(NamedTuple):
-    names: list[str]  # of the positional parameters, in order
-    kinds: dict[str, Kind | None]
+    first: list[tuple[str, Kind | None]]  # parameters that can be given in order
+    kinds: dict[str, Kind | None]  # of those that can be given by name
     args: tuple[str, Kind | None]  # name and kind of each of *args
     others: Kind | None  # of each of **kwargs
 
@@ -157,8 +157,9 @@ def _plan(function: Callable[..., Any]) -> _Plan:
             plan.kinds.update(_named_kinds(hint))
             plan = plan._replace(others=kind_of(hint))
         else:
-            plan.kinds[name] = kind_of(hint)
-            plan.names.extend([name] if each.kind is not each.KEYWORD_ONLY else [])
+            named = name, kind_of(hint)
+            plan.first.extend([named] if each.kind is not each.KEYWORD_ONLY else [])
+            plan.kinds.update([named] if each.kind is not each.POSITIONAL_ONLY else [])
     return plan
 
 # %% ../nbs/20_types.ipynb #5a866e46
@@ -166,11 +167,10 @@ def _checked_call(
     plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     "The arguments of a call as they are handed on, or ValueError."
-    first, kinds = len(plan.names), plan.kinds
-    given = [accept(name, kinds[name], x) for name, x in zip(plan.names, args)]
-    given += [accept(*plan.args, value) for value in args[first:]]
+    given = [accept(*each, value) for each, value in zip(plan.first, args)]
+    given += [accept(*plan.args, value) for value in args[len(plan.first) :]]
     return given, {
-        name: accept(name, kinds.get(name, plan.others), value)
+        name: accept(name, plan.kinds.get(name, plan.others), value)
         for name, value in kwargs.items()
     }
 

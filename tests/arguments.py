@@ -178,7 +178,6 @@ def good(folder):
         },
         "energy.energy_mlp": {"dim": 2, "units": (4,)},
         "files.atomic": {"path": folder / "atomic.txt", "mode": "wb"},
-        "files.architecture": {"energy": model.energy},
         "files.save_energy": {"energy": model.energy, "folder": folder / "saved"},
         "files.load_energy": {"path": weights},
         "files.load_pretrained": {"name": "digits"},

@@ -90,7 +90,9 @@ def spoilt(data, chance):
 
 
 def test_nothing_is_executed():
-    "No module of the package unpickles, evaluates or loads a Keras archive."
+    """No module of the package unpickles or evaluates; the one that loads a Keras
+    archive does so in safe mode, once.
+    """
     never = (
         "eval",
         "exec",
@@ -103,7 +105,13 @@ def test_nothing_is_executed():
     for path in modules(ROOT):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
-            assert name not in never, path
+            allowed = {"load_model"} & {name} and path.name == "archives.py"
+            assert name not in never or allowed, path
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+                "load_model",
+                "deserialize_keras_object",
+            ):
+                assert "safe_mode" in {word.arg for word in node.keywords}, path
             if isinstance(node, ast.keyword) and node.arg in (
                 "allow_pickle",
                 "custom_objects",

@@ -2,11 +2,14 @@
 loaded: "damaged" only of a file that is.
 """
 
+import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import h5py
 import numpy as np
@@ -224,3 +227,122 @@ def test_saved_and_not_to_be_opened(saved, monkeypatch):
     monkeypatch.setattr(h5py, "File", locked)
     with pytest.raises(BlockingIOError):
         load_energy(saved)
+
+
+def in_parts(path, **changed):
+    "Write a .keras file anew, with other parts."
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in (parts | changed).items():
+            archive.writestr(name, part)
+
+
+@pytest.fixture
+def own(tmp_path):
+    "A .keras file of a network that is none of this package's."
+    import keras
+
+    layers = keras.Input((2,)), keras.layers.Dense(4), keras.layers.Dense(1)
+    keras.Sequential(layers).save(tmp_path / "own.keras")
+    return tmp_path / "own.keras"
+
+
+@pytest.mark.parametrize("how", ["keras.models.load_model", "load_energy"])
+def test_keras_files_in_a_new_process(tmp_path, how):
+    "Every network of the package travels without custom_objects."
+    import keras
+    from ebm_nb.energy import energy_cnn, energy_mlp
+
+    made = energy_cnn(), energy_cnn((16, 16, 2), 2, 3, True), energy_mlp(3, (8, 8))
+    for number, energy in enumerate(made):
+        energy.save(tmp_path / f"{number}.keras")
+        shape = (2, *energy.input_shape[1:])
+        x = np.linspace(-1, 1, np.prod(shape), dtype="float32").reshape(shape)
+        np.savez(tmp_path / f"{number}.npz", x=x, energies=energy(x))
+    before = "import ebm_nb.energy" if "keras" in how else "import ebm_nb.files"
+    how = how if "keras" in how else f"ebm_nb.files.{how}"
+    code = (
+        f"import keras, numpy\n{before}\n"
+        "for i in range(3):\n"
+        "    data = numpy.load(f'{i}.npz')\n"
+        f"    network = {how}(f'{{i}}.keras')\n"
+        "    assert numpy.array_equal(network(data['x']), data['energies'])"
+    )
+    given = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=given, cwd=tmp_path)
+    assert not done.returncode
+    assert keras.models.load_model(tmp_path / "2.keras").name == "energy_mlp"
+
+
+def test_own_network_and_its_hash(own, tmp_path):
+    import keras
+    from ebm_nb.files import load_energy, save_energy
+
+    energy, x = keras.models.load_model(own), np.ones((3, 2), "float32")
+    path = save_energy(energy, tmp_path / "saved", note="mine")
+    assert path.name == "energy.keras"
+    config = json.loads((tmp_path / "saved/config.json").read_text())
+    assert config["note"] == "mine" and config["energy"] == {}
+    assert np.array_equal(load_energy(tmp_path / "saved")(x), energy(x))
+    energy.layers[0].bias.assign([1.0] * 4)
+    energy.save(path)  # sound, and not what config.json was written for
+    assert refusal(path).startswith("FILE is damaged: its hash is not the one in")
+
+
+def test_keras_file_with_a_program(own, tmp_path):
+    "A Lambda, a pickle and a helper that fetches files are refused in one sentence."
+    import keras
+    from ebm_nb.files import save_energy
+
+    doubling = keras.layers.Lambda(lambda x: 2 * x)
+    network = keras.Sequential([keras.Input((2,)), doubling])
+    with pytest.raises(ValueError, match=r"^The energy can't be saved: .* a Lambda"):
+        save_energy(network, tmp_path / "saved")
+    assert not list((tmp_path / "saved").glob("*"))
+    network.save(tmp_path / "lambda.keras")
+    assert "FILE holds a Lambda, which could run" in refusal(tmp_path / "lambda.keras")
+    with zipfile.ZipFile(own) as archive:
+        config = json.loads(archive.read("config.json"))
+    fetch = {"class_name": "function", "module": "keras.utils", "config": "plot_model"}
+    for module, name in (("keras.utils", "FeatureSpace"), (None, "Dense"), ("os", "x")):
+        config["config"]["layers"][1] |= {"module": module, "class_name": name}
+        in_parts(own, **{"config.json": json.dumps(config)})
+        assert f"FILE needs {name}, which is not registered" in refusal(own)
+    config["config"]["layers"][1] |= {"module": "keras.layers", "class_name": "Dense"}
+    config["config"]["layers"][1]["config"]["activation"] = fetch
+    in_parts(own, **{"config.json": json.dumps(config)})
+    assert "FILE needs function, which is not registered" in refusal(own)
+    in_parts(own, **{"x.pkl": pickle.dumps(print)})
+    assert "and nothing else, got ['x.pkl']" in refusal(own)
+
+
+def test_keras_file_that_is_damaged(own):
+    good = own.read_bytes()
+    for bad in (b"", b"x" * 4_000, good[: len(good) // 2], good[:-1]):
+        own.write_bytes(bad)
+        assert refusal(own).startswith("FILE is damaged: its ZIP structure can't be")
+    own.write_bytes(good)
+    in_parts(own, **{"model.weights.h5": b"x" * 500})
+    assert refusal(own).startswith("FILE is damaged: its HDF5 structure can't be read")
+    bomb = {"shape": (2**34,), "dtype": "float64", "compression": "gzip"}
+    with h5py.File(weights := io.BytesIO(), "w") as file:
+        file.create_dataset("bomb", chunks=True, **bomb)
+    in_parts(own, **{"model.weights.h5": weights.getvalue()})
+    assert refusal(own) == "FILE announces weights that are larger than the file."
+    in_parts(own, **{"config.json": b"{"})
+    assert refusal(own).startswith("FILE is damaged: its ZIP structure can't be read")
+
+
+def test_model_in_training_is_no_network(own, tmp_path):
+    "One sentence, and a file that was there stays."
+    import ebm_nb as ebm
+    import keras
+
+    model = ebm.EnergyModel(ebm.energy_mlp(2, (4,)), ebm.STABLE)
+    before = own.read_bytes()
+    with pytest.raises(ValueError, match=r"use save_energy\(model.energy, folder"):
+        model.save(own)
+    assert own.read_bytes() == before
+    with pytest.raises(ValueError, match=r"use save_energy\(model.energy, folder"):
+        keras.saving.save_model(model, tmp_path / "other.keras")
