@@ -26,8 +26,12 @@ _MODULES = {
     "contrastive_divergence",
     "evaluation",
     "log_z",
+    "panels",
+    "pictures",
+    "planes",
     "plot",
     "scale",
+    "scrubber",
     "swish",
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _MODULES, _NAMES)

@@ -5,8 +5,12 @@ from . import boltzmann as boltzmann
 from . import contrastive_divergence as contrastive_divergence
 from . import evaluation as evaluation
 from . import log_z as log_z
+from . import panels as panels
+from . import pictures as pictures
+from . import planes as planes
 from . import plot as plot
 from . import scale as scale
+from . import scrubber as scrubber
 from . import swish as swish
 from .contrastive_divergence import BOOK as BOOK
 from .contrastive_divergence import STABLE as STABLE

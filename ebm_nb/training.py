@@ -45,7 +45,9 @@ from ebm_nb.contrastive_divergence import (
 )
 from .files import atomic, save_energy
 from .langevin import energy_and_grad
-from .plot import film, image_grid, save, training_curves
+from .panels import training_curves
+from .pictures import film, image_grid
+from .plot import save
 
 # %% ../nbs/07_training.ipynb #5be0c7a1
 @contextmanager

@@ -41,8 +41,14 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "replay",
         "sampling",
     },  # of data, the stream that `fit` makes of an array
-    "training": {"contrastive_divergence", "files", "langevin", "plot"},
-    "trajectory": {"plot"},
+    "training": {
+        "contrastive_divergence",
+        "files",
+        "langevin",
+        "panels",
+        "pictures",
+        "plot",
+    },
     "evaluation": set(),
     "applications": {"evaluation", "langevin", "results", "sampling"},
     "log_z": {"boltzmann", "graphs", "langevin"},
@@ -54,13 +60,23 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "results",
         "training",
     },
-    "plot": set(),
+    "style": set(),
+    "plot": {"files", "style"},
+    "pictures": {"files", "style"},
+    "planes": {"plot", "style"},
+    "panels": {"pictures", "plot", "style"},
+    "frames": set(),
+    "sprites": {"pictures"},
+    "scrubber": {"files", "frames", "pictures", "sprites"},
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
     "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
-    "plot": {"tensorflow", "keras"},
+    **dict.fromkeys(
+        ("style", "plot", "pictures", "planes", "panels"), {"tensorflow", "keras"}
+    ),
+    **dict.fromkeys(("frames", "sprites", "scrubber"), {"tensorflow", "keras"}),
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
