@@ -24,10 +24,12 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, sampler_of  # noqa: E402
+from ebm_nb.training import BOOK, STABLE, EnergyModel, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
-from ebm_nb.evaluation import class_shares, frechet_distance, load_judge, save_report  # noqa: E402
+from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402
+from ebm_nb.judge import load_judge  # noqa: E402
+from ebm_nb.reports import save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 UPDATE = 3  # what an update costs, in Langevin steps

@@ -24,14 +24,14 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from ebm_nb.images import load_images  # noqa: E402
-from ebm_nb.evaluation import (
+from ebm_nb.judge import load_judge  # noqa: E402
+from ebm_nb.reports import (  # noqa: E402
     compare,
     evaluate,
-    load_judge,
     reference,
     report_table,
     save_report,
-)  # noqa: E402
+)
 from ebm_nb.langevin import Langevin  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 from ebm_nb.pictures import image_grid  # noqa: E402

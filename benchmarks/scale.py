@@ -68,9 +68,9 @@ def memory(name):
 
 def make(case):
     import keras
-    from ebm_nb.contrastive_divergence import STABLE, EnergyModel
+    from ebm_nb.training import STABLE, EnergyModel
     from ebm_nb.energy import energy_cnn
-    from ebm_nb.scale import ShardedModel, make_strategy
+    from ebm_nb.scale import make_strategy, sharded_model
 
     recipe = replace(
         STABLE,
@@ -88,7 +88,7 @@ def make(case):
     )
     keras.utils.set_random_seed(0)
     model = (
-        ShardedModel(build, recipe, strategy=strategy)
+        sharded_model(build, recipe, strategy=strategy)
         if strategy
         else EnergyModel(build(), recipe)
     )

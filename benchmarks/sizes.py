@@ -21,10 +21,11 @@ sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import STABLE, EnergyModel  # noqa: E402
+from ebm_nb.training import STABLE, EnergyModel  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
-from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
+from ebm_nb.judge import load_judge  # noqa: E402
+from ebm_nb.reports import compare, evaluate, reference  # noqa: E402
 
 NETWORKS = {"standard": {}, "width=2": {"width": 2}, "residual": {"residual": True}}
 

@@ -20,11 +20,11 @@ sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import STABLE, EnergyModel  # noqa: E402
+from ebm_nb.training import STABLE, EnergyModel  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.plot import curves, save  # noqa: E402
-from ebm_nb.training import Progress, load_checkpoint, save_checkpoint  # noqa: E402
+from ebm_nb.checkpoints import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 
 # MB a minute after warm-up, 15 MB an hour; one small TensorFlow graph kept a turn is
 # twice as much

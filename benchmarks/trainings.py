@@ -19,10 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
-from ebm_nb.contrastive_divergence import BOOK, STABLE, sampler_of  # noqa: E402
+from ebm_nb.recipe import BOOK, STABLE, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
-from ebm_nb.evaluation import compare, evaluate, load_judge, reference, save_report  # noqa: E402
+from ebm_nb.judge import load_judge  # noqa: E402
+from ebm_nb.reports import compare, evaluate, reference, save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 
 

@@ -22,7 +22,7 @@ from ebm_nb.types import (  # noqa: F401
     Scalar,
     Seed,
     Shape,
-    _accept,
+    accept,
     array,
     caution,
     choice,
@@ -82,7 +82,7 @@ def takes(**kinds: Kind) -> Callable[..., Any]:
             for name, kind in kinds.items():
                 given = bound.arguments if name in bound.arguments else others
                 if name in given:
-                    given[name] = _accept(name, kind, given[name])
+                    given[name] = accept(name, kind, given[name])
             return function(*bound.args, **bound.kwargs)
 
         wrapper.__signature__ = signature  # for those who do not look behind a wrapper
@@ -94,4 +94,4 @@ def takes(**kinds: Kind) -> Callable[..., Any]:
 def set_fields(record: Any, **kinds: Kind) -> None:
     "Check a frozen dataclass' fields by name; NumPy's numbers become Python's."
     for name, kind in kinds.items():
-        object.__setattr__(record, name, _accept(name, kind, getattr(record, name)))
+        object.__setattr__(record, name, accept(name, kind, getattr(record, name)))

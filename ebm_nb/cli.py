@@ -222,7 +222,7 @@ def _claim(folder: Path, config: dict, resume: bool, overwrite: bool):
     ValueError where something else is in it.
     """
     from ebm_nb.files import atomic
-    from ebm_nb.training import locked
+    from ebm_nb.runs import locked
 
     begun = _may_take(folder, resume, overwrite)
     if begun and resume and _identity(begun) != _identity(config):
@@ -253,19 +253,9 @@ def _images(data: str):
     """(x_train, x_test) of a name that `load_images` knows, a file, or a folder of
     images, whose last tenth is held out.
     """
-    from ebm_nb.applications import read_folder
-    from ebm_nb.images import load_images, to_images
+    from ebm_nb.images import load_images
 
-    if data in ("mnist", "digits", "auto") or not Path(data).is_dir():
-        return load_images(data)
-    x = to_images(read_folder(data), data)
-    if len(x) < 2:
-        raise ValueError(
-            f"expected at least 2 images in {data}, one to train on and one to test "
-            "with, got 1."
-        )
-    held = max(1, len(x) // 10)
-    return x[:-held], x[-held:]
+    return load_images(data)
 
 # %% ../nbs/33_cli.ipynb #b7d41c96
 class Table(NamedTuple):
@@ -325,7 +315,7 @@ def _table_task(table: Table, recipe: str):
     "Points to train on and, of every ten, one to test with; and the recipe for them."
     import numpy as np
     from ebm_nb.applications import TABLE
-    from ebm_nb.contrastive_divergence import Recipe
+    from ebm_nb.training import Recipe
 
     x = table.points()
     if len(x) < 2 or recipe != "stable":
@@ -338,18 +328,18 @@ def _table_task(table: Table, recipe: str):
 
 # %% ../nbs/33_cli.ipynb #5ca1e0de
 def _model(build, recipe, seed: int, devices: int):
-    """A compiled model of the energy that build makes: a ShardedModel where there are
+    """A compiled model of the energy that build makes: on replicas where there are
     several devices, or workers in TF_CONFIG.
     """
     import keras
-    from ebm_nb.contrastive_divergence import EnergyModel
-    from ebm_nb.scale import ShardedModel, make_strategy, worker
+    from ebm_nb.scale import make_strategy, sharded_model, worker
+    from ebm_nb.training import EnergyModel
 
     # before TensorFlow does anything else
     strategy = make_strategy(devices) if devices > 1 or worker()[1] > 1 else None
     keras.utils.set_random_seed(seed)
     model = (
-        ShardedModel(build, recipe, seed, strategy=strategy)
+        sharded_model(build, recipe, seed, strategy=strategy)
         if strategy
         else EnergyModel(build(), recipe, seed=seed)
     )
@@ -379,7 +369,7 @@ def _fit(
     """
     from ebm_nb.energy import energy_cnn, energy_mlp
     from ebm_nb.scale import WorkerLost, train_on, worker
-    from ebm_nb.training import Stopped
+    from ebm_nb.checkpoints import Stopped
 
     n, steps = len(images[0]), steps or len(images[0]) // recipe.batch_size
     if n < recipe.batch_size:
@@ -573,7 +563,7 @@ def train(
     _check(out, resume, overwrite, tensorboard)
     _tensorflow()
     import keras
-    from ebm_nb import contrastive_divergence as cd
+    from ebm_nb import recipe as recipes
 
     table = _table(data)
     if table and network != Network.standard:
@@ -583,7 +573,7 @@ def train(
     pair, chosen = (
         _table_task(table, recipe)
         if table
-        else (_images(data), getattr(cd, recipe.upper()))
+        else (_images(data), getattr(recipes, recipe.upper()))
     )
     chosen = replace(chosen, batch_size=batch_size or chosen.batch_size)
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
@@ -628,7 +618,7 @@ def _energy(weights: str):
     """The energy named on the command line, and what samples it: the sampler that it
     was trained for, where that is known, or else the one for images.
     """
-    from ebm_nb.contrastive_divergence import recipe_of, sampler_of
+    from ebm_nb.recipe import recipe_of, sampler_of
     from ebm_nb.files import load_energy, load_pretrained
     from ebm_nb.langevin import FOR_IMAGES
 
@@ -1014,7 +1004,7 @@ def evaluate(
       ebm_nb evaluate --weights runs/mnist/ --steps 256 -n 2000 --out judged
     """
     _tensorflow()
-    from ebm_nb import evaluation
+    from ebm_nb import reports
     from ebm_nb.panels import report_figure
     from ebm_nb.plot import save
     from ebm_nb.sampling import sample
@@ -1025,7 +1015,7 @@ def evaluate(
             f"{weights} judges images {energy.input_shape[1:]}, {data} has "
             f"{x_train.shape[1:]}: choose others."
         )
-    evaluation.check_counts(n, len(x_train), len(x_test))
+    reports.check_counts(n, len(x_train), len(x_test))
     for name in ("report.json", "report.png"):
         _writable(out / name, ".json", ".png")
     made = {
@@ -1037,14 +1027,14 @@ def evaluate(
     }
     noise = _noise((n, *energy.input_shape[1:]), seed)
     samples = sample(energy, noise, steps, sampler, seed=seed, progress=True)
-    report = evaluation.evaluate(samples, x_train, x_test, seed=seed)
-    evaluation.save_report(made | report, out / "report.json")
+    report = reports.evaluate(samples, x_train, x_test, seed=seed)
+    reports.save_report(made | report, out / "report.json")
     save(
         report_figure(report, samples, x_train, f"{weights}, {steps} steps"),
         out / "report.png",
     )
     typer.echo(
-        f"{evaluation.report_table(report)}\nThe report is in {out / 'report.json'}, "
+        f"{reports.report_table(report)}\nThe report is in {out / 'report.json'}, "
         f"on one page in {out / 'report.png'}."
     )
 
@@ -1052,7 +1042,7 @@ def evaluate(
 def _to_score(data: str, table):
     "(heading, names, x) of the images or rows in data; table: of the weights, or None."
     import numpy as np
-    from ebm_nb.applications import image_files
+    from ebm_nb.images import image_files
 
     given = _table(data)
     if bool(given) != bool(table):
@@ -1129,7 +1119,7 @@ STEPS = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
 
 def _demo_recipe():
     "A recipe for some hundred batches of the embedded digits."
-    from ebm_nb.contrastive_divergence import STABLE
+    from ebm_nb.training import STABLE
 
     return replace(
         STABLE,
@@ -1205,7 +1195,7 @@ def demo(
     _writable(out / "samples.png", ".png")
     _begun(out / "training")
     _tensorflow()
-    from ebm_nb.contrastive_divergence import sampler_of
+    from ebm_nb.recipe import sampler_of
     from ebm_nb.files import load_pretrained
 
     typer.echo(

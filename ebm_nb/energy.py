@@ -6,48 +6,40 @@
 __all__ = ['energy_cnn', 'energy_mlp']
 
 # %% ../nbs/03_energy.ipynb #54950dea
-import os
+from typing import Annotated, Any
 
-try:  # without jax or torch `import keras` fails in its own words
-    _backend = os.environ.get("KERAS_BACKEND")
-    if _backend in (None, "", "tensorflow"):
-        import keras
-
-        _backend = keras.config.backend()  # keras.json may name another one
-except ModuleNotFoundError as error:
-    if error.name not in ("jax", "torch", "openvino"):
-        raise
-    _backend = error.name
-if _backend != "tensorflow":
-    raise ValueError(
-        f"ebm_nb needs Keras with the backend tensorflow, got {_backend!r}: set "
-        "KERAS_BACKEND=tensorflow."
-    )
-
-from .checks import FLAG, SHAPE, several, takes, whole
+from .backend import keras
 from .layers import FirstConv2D
 from .swish import swish
+from .types import Count, Shape, checked, several, whole
 
 # %% ../nbs/03_energy.ipynb #c3260ee9
-@takes(image_shape=SHAPE, width=whole(), classes=whole(), residual=FLAG)
-# (B, 1) -> (B,)
+@checked
 def energy_cnn(
-    image_shape: tuple = (32, 32, 1),
-    width: int = 1,
-    classes: int = 1,
+    image_shape: Shape = (32, 32, 1),
+    width: Count = 1,
+    classes: Count = 1,
     residual: bool = False,
 ) -> keras.Model:
     """The convolutional energy of the book: images (B, *image_shape) to energies (B,).
 
-    image_shape: (height, width, channels); height and width are multiples of 16.
-    width: multiplies the channels of every layer; 1 gives 76,993 parameters.
-    classes: above 1, the layer "logits" holds -E(x, y) of each class y, and E(x) = -log
-    sum_y exp(-E(x, y)), as chapter 11 uses it.
-    residual: one more convolution behind each of the last three, whose output is added
-    to its input.
-    Raises ValueError where the shape cannot be halved four times.
-    Source: Du and Mordatch 2019 (implicit generation), cut down to digits; He et al.
-    2016 for the residuals.
+    Args:
+        image_shape: (height, width, channels); height and width are multiples of 16.
+        width: multiplies the channels of every layer; 1 gives 76,993 parameters.
+        classes: above 1, the layer "logits" holds -E(x, y) of each class y, and
+            E(x) = -log sum_y exp(-E(x, y)), as chapter 11 uses it.
+        residual: one more convolution behind each of the last three, whose output is
+            added to its input.
+
+    Returns:
+        A network with weights drawn by Keras.
+
+    Raises:
+        ValueError: where the shape cannot be halved four times.
+
+    Source:
+        Du and Mordatch 2019 (implicit generation), cut down to digits; He et al. 2016
+        for the residuals.
     """
     _check_sides(image_shape)
     x = inputs = keras.Input(image_shape, dtype="float32")
@@ -64,7 +56,7 @@ def energy_cnn(
     return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")
 
 
-def _check_sides(image_shape: tuple):
+def _check_sides(image_shape: Shape) -> None:
     if len(image_shape) != 3 or any(n % 16 for n in image_shape[:2]):
         raise ValueError(
             "image_shape must be (height, width, channels) with multiples of 16, "
@@ -72,7 +64,7 @@ def _check_sides(image_shape: tuple):
         )
 
 
-def _dtype():
+def _dtype() -> Any:
     """The dtype policy of a layer: float32, whatever keras.json says, unless mixed
     precision was asked for.
     """
@@ -80,7 +72,7 @@ def _dtype():
     return policy if policy.compute_dtype != policy.variable_dtype else "float32"
 
 
-def _conv(filters: int, **options):
+def _conv(filters: int, **options: Any) -> keras.layers.Conv2D:
     return keras.layers.Conv2D(
         filters,
         3,
@@ -92,12 +84,21 @@ def _conv(filters: int, **options):
     )
 
 # %% ../nbs/03_energy.ipynb #5e030d07
-@takes(dim=whole(), units=several(whole()))
-def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
+@checked
+def energy_mlp(
+    dim: Count = 2, units: Annotated[tuple[int, ...], several(whole())] = (64, 64)
+) -> keras.Model:
     """A multilayer perceptron with swish: points (B, dim) to energies (B,).
 
-    dim: number of coordinates. units: width of each hidden layer.
-    Raises ValueError where dim or a width is below 1.
+    Args:
+        dim: number of coordinates.
+        units: width of each hidden layer.
+
+    Returns:
+        A network with weights drawn by Keras.
+
+    Raises:
+        ValueError: where dim or a width is below 1.
     """
     x = inputs = keras.Input((dim,), dtype="float32")
     for width in units:
@@ -106,7 +107,7 @@ def energy_mlp(dim: int = 2, units: tuple = (64, 64)) -> keras.Model:
     return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_mlp")
 
 # %% ../nbs/03_energy.ipynb #a651a24f
-def _refined(x):
+def _refined(x: Any) -> Any:
     """x and a convolution of it; zero at first, so that training starts from the
     network without it.
     """

@@ -9,12 +9,28 @@ __all__ = ['Compiled']
 import functools
 from dataclasses import fields, is_dataclass, replace
 from numbers import Real
-from typing import Any, Callable, Hashable
+from typing import Annotated, Any, Callable, Hashable, Protocol
 
 import tensorflow as tf
 
-from ebm_nb.langevin import Info, Sampler, fold
+from ebm_nb.kinds import Kind
+from ebm_nb.langevin import Info, fold
 from ebm_nb.types import Energy, checked
+
+# %% ../nbs/39_graphs.ipynb #8f750049
+class _Method(Protocol):
+    def init(self, energy: Energy, x: Any) -> Any: ...
+
+    def step(self, energy: Energy, state: Any, key: Any) -> tuple[Any, Info]: ...
+
+
+Sampler = Annotated[
+    _Method,
+    Kind(
+        "a sampler such as Langevin(step_size, noise_scale) or MALA(step_size)",
+        lambda value: callable(value.init) and callable(value.step),
+    ),
+]
 
 # %% ../nbs/39_graphs.ipynb #dfee0229
 _SPLIT_FROM = 32  # chains: below this, two halves cost more than they give

@@ -8,14 +8,13 @@ __all__ = ['FOR_IMAGES', 'energy_and_grad', 'Info', 'LangevinState', 'Langevin',
 # %% ../nbs/04_langevin.ipynb #96b7350d
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import tensorflow as tf
 
 from ebm_nb.types import (
     Bounds,
     Energy,
-    Kind,
     NonNegative,
     Positive,
     Scalar,
@@ -88,11 +87,17 @@ def integer_key(seed: int, purpose: int = 0) -> tf.Tensor:
 
 # %% ../nbs/04_langevin.ipynb #78559734
 class Info(NamedTuple):
-    "What a step, or the mean of many, tells of each chain; all (B,), float32."
+    """What a step, or the mean of many, tells of each chain.
 
-    clipped: tf.Tensor  # share of the gradient's entries that were clipped
-    accepted: tf.Tensor  # probability with which the step was taken
-    nonfinite: tf.Tensor  # share of steps whose energy was NaN or infinite
+    Attributes:
+        clipped: (B,) share of the gradient's entries that were clipped.
+        accepted: (B,) probability with which the step was taken.
+        nonfinite: (B,) share of steps whose energy was NaN or infinite.
+    """
+
+    clipped: tf.Tensor
+    accepted: tf.Tensor
+    nonfinite: tf.Tensor
 
 
 class LangevinState(NamedTuple):
@@ -195,6 +200,10 @@ def ula(step_size: Positive, temperature: Positive = 1.0, **settings: Any) -> La
         step_size: eta, in units of x squared over those of the energy.
         temperature: T of p = exp(-E/T) / Z.
         **settings: others of `Langevin`.
+
+    Examples:
+        >>> ula(0.02, bounds=(-1, 1)).noise_scale
+        0.2
     """
     return Langevin(step_size, math.sqrt(2 * step_size * temperature), **settings)
 
@@ -283,18 +292,3 @@ class MALA:
 def _pick(taken: Any, new: Any, old: Any) -> tf.Tensor:
     "Rows of new where taken (B,), of old elsewhere."
     return tf.where(tf.reshape(taken, [-1] + [1] * (len(new.shape) - 1)), new, old)
-
-# %% ../nbs/04_langevin.ipynb #8f750049
-class _Method(Protocol):
-    def init(self, energy: Energy, x: Any) -> Any: ...
-
-    def step(self, energy: Energy, state: Any, key: Any) -> tuple[Any, Info]: ...
-
-
-Sampler = Annotated[
-    _Method,
-    Kind(
-        "a sampler such as Langevin(step_size, noise_scale) or MALA(step_size)",
-        lambda value: callable(value.init) and callable(value.step),
-    ),
-]

@@ -140,9 +140,7 @@ def curves(
     """
     lengths = {name: len(y) for name, y in lines.items()}
     if set(lengths.values()) != {len(x)}:
-        raise ValueError(
-            f"expected {len(x)} values a line, as in x, got {lengths}."
-        )
+        raise ValueError(f"expected {len(x)} values a line, as in x, got {lengths}.")
     fig, target = canvas(ax)
     for name, y in lines.items():
         target.plot(x, y, label=name)

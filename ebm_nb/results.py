@@ -10,7 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ebm_nb.langevin import Info, Sampler
+from ebm_nb.graphs import Sampler
+from ebm_nb.langevin import Info
 from ebm_nb.types import caution
 
 # %% ../nbs/40_results.ipynb #28e14e31

@@ -14,8 +14,16 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from ebm_nb.graphs import Compiled, numbers_of, parts_of, run, runner, with_numbers
-from ebm_nb.langevin import FOR_IMAGES, Info, Sampler, energy_and_grad, integer_key
+from ebm_nb.graphs import (
+    Compiled,
+    Sampler,
+    numbers_of,
+    parts_of,
+    run,
+    runner,
+    with_numbers,
+)
+from ebm_nb.langevin import FOR_IMAGES, Info, energy_and_grad, integer_key
 from ebm_nb.results import check_end, check_start, check_way
 from ebm_nb.types import Count, Energy, Index, Seed, array, checked, whole
 
@@ -169,6 +177,13 @@ def sample(
 
     Raises:
         ValueError: for a wrong argument, and where chains leave the finite numbers.
+
+    Examples:
+        >>> from ebm_nb.langevin import ula
+        >>> spring = lambda x: tf.reduce_sum(x**2, axis=1) / 2
+        >>> x = sample(spring, np.zeros((4, 2), "float32"), 100, ula(0.1), seed=0)
+        >>> x.shape
+        (4, 2)
     """
     sizes = (np.shape(x0)[0], 1) if together else (batch_size, None)
     plan = _plan(energy, x0, _stops(steps, progress), sampler, seed, *sizes)
@@ -208,12 +223,19 @@ def sample_portions(
 
 # %% ../nbs/21_sampling.ipynb #b593ba0f
 class Trajectory(NamedTuple):
-    "Kept steps of B chains."
+    """Kept steps of B chains.
 
-    step: np.ndarray  # (K,) which steps were kept, 0 being the start
-    x: np.ndarray  # (K, B, ...)
-    energy: np.ndarray  # (K, B)
-    grad_norm: np.ndarray  # (K, B) Euclidean norm of dE/dx, before clipping
+    Attributes:
+        step: (K,) which steps were kept, 0 being the start.
+        x: (K, B, ...) where the chains were.
+        energy: (K, B) of x.
+        grad_norm: (K, B) Euclidean norm of dE/dx, before clipping.
+    """
+
+    step: np.ndarray
+    x: np.ndarray
+    energy: np.ndarray
+    grad_norm: np.ndarray
 
 
 def _kept(steps: int, keep: Any) -> np.ndarray:

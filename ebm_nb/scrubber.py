@@ -71,7 +71,9 @@ def payload(frames: Frames, spacing: str = "linear") -> dict[str, Any]:
         "height": height,
         "width": width,
         "across": across,
-        "digits": {key: places(getattr(frames, key)) for key in ("energy", "grad_norm")},
+        "digits": {
+            key: places(getattr(frames, key)) for key in ("energy", "grad_norm")
+        },
         "spacing": spacing,
         "interval": _INTERVAL,
     }

@@ -6,9 +6,9 @@
 __all__ = ['swish', 'swish_derivative']
 
 # %% ../nbs/02_swish.ipynb #9335c409
-import keras
 import tensorflow as tf
 
+from .backend import keras
 from .types import Floats, NonNegative, checked
 
 # %% ../nbs/02_swish.ipynb #8ea05dad

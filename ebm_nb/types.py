@@ -4,239 +4,39 @@
 
 # %% auto #0
 __all__ = ['Positive', 'NonNegative', 'Share', 'Count', 'Index', 'Seed', 'PathLike', 'Function', 'Energy', 'Bounds', 'Shape',
-           'Floats', 'Numbers', 'Points', 'IMAGES', 'Images', 'Key', 'Scalar', 'shown', 'Kind', 'number', 'whole',
-           'instance', 'choice', 'either', 'optional', 'several', 'named', 'tensor', 'traced', 'array', 'rising',
-           'kind_of', 'checked', 'check_fields', 'caution']
+           'Floats', 'Numbers', 'Points', 'Images', 'Key', 'Scalar', 'checked']
 
 # %% ../nbs/20_types.ipynb #02f0ca00
 import functools
 import inspect
-import math
 import os
 import sys
 import types
 import typing
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Annotated, Any, Callable, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-# %% ../nbs/20_types.ipynb #76d63c79
-def shown(value: Any) -> str:
-    "A value as a message shows it: on one line, arrays by their type, shape and range."
-    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        text = " ".join(repr(value).split())
-        return text if len(text) <= 60 else text[:57] + "..."
-    text = f"{getattr(value.dtype, 'name', value.dtype)} {tuple(value.shape)}"
-    try:
-        return f"{text} from {np.min(value):.3g} to {np.max(value):.3g}"
-    except (TypeError, ValueError, NotImplementedError):
-        return text  # empty, words, complex, or a tensor in a graph
-
-# %% ../nbs/20_types.ipynb #089076ce
-class Kind(NamedTuple):
-    """What an argument must be, in words and as a test. Called with a name and a value
-    it raises ValueError unless the value fits.
-    """
-
-    what: str  # in words, to follow "must be"
-    test: Callable[[Any], Any]  # value -> bool
-    plain: bool = False  # one number: NumPy's own are handed on as Python's
-
-    def fits(self, value: object) -> bool:
-        "Whether the value is of this kind."
-        try:
-            return bool(self.test(value))
-        except Exception:  # whatever a strange value provokes
-            return False
-
-    def __call__(self, name: str, value: object) -> None:
-        if not self.fits(value):
-            raise ValueError(f"{name} must be {self.what}, got {shown(value)}.")
-
-    def __repr__(self) -> str:
-        return self.what  # what `help` shows beside an argument
-
-# %% ../nbs/20_types.ipynb #bfbe1706
-def _limits(
-    above: float | None, least: float | None, most: float | None, below: float | None
-) -> str:
-    "The limits in words, as they follow 'a finite number'."
-    words = {"above": above, "of at least": least, "of at most": most, "below": below}
-    if least is not None and most is not None:
-        words = {"above": above, "from": least, "to": most, "below": below}
-    text = " and ".join(f"{w} {v:g}" for w, v in words.items() if v is not None)
-    return text.replace(" and to ", " to ")
-
-# %% ../nbs/20_types.ipynb #83fc508c
-def number(
-    above: float | None = None,
-    least: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
-) -> Kind:
-    "A finite number within the limits that are given."
-
-    def test(value: Any) -> bool:
-        if isinstance(value, bool) or not issubclass(type(value), Real):
-            return False
-        low = (above is None or value > above) and (least is None or value >= least)
-        high = (below is None or value < below) and (most is None or value <= most)
-        return low and high and math.isfinite(value)
-
-    words = _limits(above, least, most, below)
-    return Kind(f"a finite number {words}".strip(), test, plain=True)
-
-# %% ../nbs/20_types.ipynb #cc632c89
-_INT32 = 2**31 - 1
-
-
-def whole(least: int = 1, most: int = _INT32) -> Kind:
-    "A whole number within the limits, both of them allowed."
-    words = f"of {least} or more" if most == _INT32 else f"from {least} to {most}"
-
-    def test(value: Any) -> bool:
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-        return is_whole and least <= value <= most
-
-    return Kind(f"a whole number {words}", test, plain=True)
-
-# %% ../nbs/20_types.ipynb #0e020ba6
-def instance(*classes: type, name: str | None = None) -> Kind:
-    """An object of one of the classes. name: in words, where the class's own says too
-    little.
-    """
-    words = " or ".join(
-        f"{'an' if each.__name__[0] in 'AEIOU' else 'a'} {each.__name__}"
-        for each in classes
-    )
-    return Kind(name or words, lambda value: isinstance(value, classes))
-
-
-def choice(*values: object) -> Kind:
-    "One of a few values."
-    return Kind(
-        "one of " + ", ".join(map(repr, values)),
-        lambda value: any(value is each or value == each for each in values),
-    )
-
-# %% ../nbs/20_types.ipynb #172a1857
-def either(*kinds: Kind) -> Kind:
-    "Of one of the kinds."
-    return Kind(
-        " or ".join(kind.what for kind in kinds),
-        lambda value: any(kind.fits(value) for kind in kinds),
-        plain=any(kind.plain for kind in kinds),
-    )
-
-
-def optional(kind: Kind) -> Kind:
-    "Of that kind, or None."
-    return either(kind, Kind("None", lambda value: value is None))
-
-# %% ../nbs/20_types.ipynb #9d46b643
-def several(kind: Kind, least: int = 1) -> Kind:
-    "A list or a tuple of so many or more of a kind."
-
-    def test(value: Any) -> bool:
-        is_list = isinstance(value, (list, tuple)) and len(value) >= least
-        return is_list and all(map(kind.fits, value))
-
-    return Kind(f"a list of {least} or more, each {kind.what}", test)
-
-
-def named(kind: Kind, least: int = 1) -> Kind:
-    "A dict of texts to so many or more of a kind."
-
-    def test(value: Any) -> bool:
-        texts = isinstance(value, dict) and all(isinstance(key, str) for key in value)
-        return texts and len(value) >= least and all(map(kind.fits, value.values()))
-
-    return Kind(f"a dict of {least} or more names, each to {kind.what}", test)
-
-# %% ../nbs/20_types.ipynb #deb42230
-def _form(value: Any) -> tuple[str, tuple[int | None, ...]]:
-    "NumPy's letter for the type, and the sizes; in a graph a size may be None."
-    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        value = np.asarray(value)
-    dtype, sizes = value.dtype, tuple(value.shape)
-    if getattr(dtype, "is_floating", False):  # bfloat16 is none of NumPy's
-        return "f", sizes
-    return np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).kind, sizes
-
-# %% ../nbs/20_types.ipynb #175355d2
-_WORDS = {"f": "floats", "iu": "whole numbers", "b": "True or False"}
-
-
-def _matches(sizes: tuple[int | None, ...], words: list[str], more: bool) -> bool:
-    "Whether sizes are those in words; `more` axes may follow."
-    if 0 in sizes or len(sizes) < len(words) or (len(sizes) > len(words) and not more):
-        return False
-    return all(
-        size is None or not word.isdigit() or size == int(word)
-        for size, word in zip(sizes, words)
-    )
-
-# %% ../nbs/20_types.ipynb #aa4d19a9
-def tensor(shape: str, kinds: str = "f", least: int = 1) -> Kind:
-    """Floats, or numbers of NumPy's `kinds`, of a shape such as "(B, 2)" or "(B, ...)";
-    the first axis has `least` entries or more.
-    """
-    words = [word for word in shape.strip("()").replace(" ", "").split(",") if word]
-    more, words = "..." in words, [word for word in words if word != "..."]
-
-    def test(value: Any) -> bool:
-        kind, sizes = _form(value)
-        enough = not sizes or sizes[0] is None or sizes[0] >= least
-        return kind in kinds and _matches(sizes, words, more) and enough
-
-    enough = f" with {words[0]} of at least {least}" if least > 1 else ""
-    return Kind(f"{_WORDS.get(kinds, 'numbers')} of shape {shape}{enough}", test)
-
-# %% ../nbs/20_types.ipynb #77c280ed
-def traced(shape: str, kinds: str = "f") -> Kind:
-    "As `tensor`, and TensorFlow's or a variable of Keras: no array, list or number."
-    form = tensor(shape, kinds)
-
-    def test(value: Any) -> bool:
-        ours = hasattr(value, "get_shape") or hasattr(value, "assign")
-        return ours and form.fits(value)
-
-    return Kind(f"a tensor, {form.what}", test)
-
-# %% ../nbs/20_types.ipynb #3b2e3500
-def array(
-    shape: str,
-    kinds: str = "fiu",
-    least: int = 1,
-    low: float = -math.inf,
-    high: float = math.inf,
-) -> Kind:
-    "As `tensor`, and every number finite and from low to high."
-    form = tensor(shape, kinds, least)
-
-    def test(value: Any) -> bool:
-        if not form.fits(value):
-            return False
-        small, large = np.min(value), np.max(value)  # NaN is both, where there is any
-        finite = math.isfinite(small) and math.isfinite(large)
-        return finite and low <= small and large <= high
-
-    ends = (math.isfinite(low), math.isfinite(high))
-    words = f"from {low:g} to {high:g}" if ends[1] else f"of at least {low:g}"
-    return Kind(f"finite {form.what} {words if any(ends) else ''}".strip(), test)
-
-# %% ../nbs/20_types.ipynb #4d52e3c5
-def rising(shape: str = "(n,)", kinds: str = "fiu") -> Kind:
-    "Finite numbers, each above the one before."
-    form = array(shape, kinds)
-
-    def test(value: Any) -> bool:
-        return form.fits(value) and bool((np.diff(value) > 0).all())
-
-    return Kind(f"rising {form.what}", test)
+from ebm_nb.kinds import (  # noqa: F401, handed on: one import serves a module
+    IMAGES,
+    Kind,
+    array,
+    choice,
+    either,
+    instance,
+    named,
+    number,
+    optional,
+    rising,
+    several,
+    shown,
+    tensor,
+    traced,
+    whole,
+)
 
 # %% ../nbs/20_types.ipynb #f6befe12
 Positive = Annotated[float, number(above=0)]
@@ -280,7 +80,6 @@ Shape = Annotated[
 Floats = Annotated[Any, tensor("(...)")]
 Numbers = Annotated[ArrayLike, array("(N,)")]
 Points = Annotated[ArrayLike, array("(N, 2)")]
-IMAGES = array("(N, 32, 32, 1)", "f", low=-1, high=1)
 Images = Annotated[ArrayLike, IMAGES]
 Key = Annotated[Any, tensor("(2,)", "iu")]  # of TensorFlow's stateless noise
 Scalar = Annotated[Any, traced("()", "fiu")]  # a number inside a graph
@@ -322,7 +121,7 @@ def _plain(value: Any) -> Any:
     return value.item() if ours else value
 
 
-def _accept(name: str, kind: Kind | None, value: Any) -> Any:
+def accept(name: str, kind: Kind | None, value: Any) -> Any:
     "The value as it is handed on, or ValueError."
     if kind is None:
         return value
@@ -367,11 +166,11 @@ def _checked_call(
     plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     "The arguments of a call as they are handed on, or ValueError."
-    named, kinds = len(plan.names), plan.kinds
-    given = [_accept(name, kinds[name], x) for name, x in zip(plan.names, args)]
-    given += [_accept(*plan.args, value) for value in args[named:]]
+    first, kinds = len(plan.names), plan.kinds
+    given = [accept(name, kinds[name], x) for name, x in zip(plan.names, args)]
+    given += [accept(*plan.args, value) for value in args[first:]]
     return given, {
-        name: _accept(name, kinds.get(name, plan.others), value)
+        name: accept(name, kinds.get(name, plan.others), value)
         for name, value in kwargs.items()
     }
 
@@ -411,7 +210,7 @@ def check_fields(record: Any) -> None:
     """
     hints = typing.get_type_hints(type(record), include_extras=True)
     for name, hint in hints.items():
-        value = _accept(name, kind_of(hint), getattr(record, name))
+        value = accept(name, kind_of(hint), getattr(record, name))
         object.__setattr__(record, name, value)
 
 # %% ../nbs/20_types.ipynb #de2043e6

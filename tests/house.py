@@ -21,44 +21,68 @@ BIN = Path(sys.executable).parent
 
 EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
-    "types": set(),
-    "checks": set(),
+    "kinds": set(),
+    "types": {"kinds"},
+    "checks": {"kinds"},
     "boltzmann": set(),
-    "images": set(),
-    "swish": set(),
-    "layers": set(),
-    "energy": {"layers", "swish"},
-    "files": {"energy"},
+    "arrays": set(),
+    "datasets": {"arrays", "files"},
+    "images": {"arrays", "datasets"},
+    "backend": set(),
+    "swish": {"backend"},
+    "layers": {"backend"},
+    "energy": {"backend", "layers", "swish"},
+    "saved": {"backend", "energy"},
+    "files": {"backend", "energy", "saved"},
     "langevin": set(),
     "graphs": {"langevin"},
-    "results": {"langevin"},
+    "results": {"graphs", "langevin"},
     "sampling": {"graphs", "langevin", "results"},
     "replay": set(),
-    "contrastive_divergence": {
-        "images",
-        "langevin",
-        "graphs",
-        "replay",
-        "sampling",
-    },  # of data, the stream that `fit` makes of an array
+    "contrastive_divergence": set(),
+    "recipe": {"contrastive_divergence", "langevin"},
+    "inputs": {"langevin"},
+    "averages": set(),
+    "devices": {"graphs", "replay", "sampling"},
     "training": {
-        "contrastive_divergence",
-        "files",
+        "averages",
+        "devices",
+        "graphs",
+        "images",  # the stream that `fit` makes of an array
+        "inputs",
         "langevin",
+        "recipe",
+        "replay",
+    },
+    "monitor": {"inputs", "langevin", "training"},
+    "checkpoints": {"files", "inputs", "training"},
+    "runs": {
+        "averages",
+        "checkpoints",
+        "files",
+        "inputs",
+        "monitor",
         "panels",
         "pictures",
         "plot",
+        "training",
     },
     "evaluation": set(),
-    "applications": {"evaluation", "langevin", "results", "sampling"},
-    "log_z": {"boltzmann", "graphs", "langevin"},
+    "judge": set(),
+    "reports": {"evaluation", "files", "judge"},
+    "applications": {"graphs", "langevin", "results", "sampling"},
+    "priors": set(),
+    "log_z": {"graphs", "langevin", "priors"},
+    "workers": set(),
+    "shards": {"langevin", "recipe", "replay", "workers"},
     "scale": {
-        "contrastive_divergence",
         "graphs",
         "langevin",
-        "replay",
         "results",
+        "runs",
+        "shards",
         "training",
+        "workers",
     },
     "style": set(),
     "plot": {"files", "style"},
@@ -71,16 +95,20 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "cli": EVERYTHING,
 }
 MAY_NOT_IMPORT = {
+    "kinds": {"tensorflow", "keras"},
     "types": {"tensorflow", "keras"},
     "checks": {"tensorflow", "keras"},
     **dict.fromkeys(
         ("style", "plot", "pictures", "planes", "panels"), {"tensorflow", "keras"}
     ),
     **dict.fromkeys(("frames", "sprites", "scrubber"), {"tensorflow", "keras"}),
+    "arrays": {"tensorflow", "keras"},
+    "datasets": {"tensorflow", "keras"},
     "langevin": {"keras"},
     "graphs": {"keras"},
     "sampling": {"keras"},
-    "evaluation": {"keras"},
+    "evaluation": {"tensorflow", "keras"},
+    "judge": {"keras"},
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")
@@ -242,7 +270,12 @@ def imports(root):
             top, _, rest = name.partition(".")
             inner = rest.split(".")[0]
             if top == "ebm_nb":
-                if may is not EVERYTHING and inner not in {*may, "types", "checks"}:
+                if may is not EVERYTHING and inner not in {
+                    *may,
+                    "kinds",
+                    "types",
+                    "checks",
+                }:
                     yield (
                         f"{path.name} may not import ebm_nb.{inner}: pass what it "
                         "needs as an argument."

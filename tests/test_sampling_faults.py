@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from ebm_nb.applications import denoise
 from ebm_nb.langevin import MALA, Langevin, energy_and_grad
-from ebm_nb.log_z import ais, normal_prior
+from ebm_nb.log_z import ais
+from ebm_nb.priors import normal_prior
 from ebm_nb.graphs import Compiled
 from ebm_nb.sampling import sample, sample_trajectory
 from ebm_nb.scale import make_strategy, sample_sharded

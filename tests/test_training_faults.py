@@ -2,6 +2,7 @@
 one sentence now, or a warning that loses nothing.
 """
 
+import os
 import re
 import warnings
 from dataclasses import replace
@@ -11,20 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_nb.contrastive_divergence import BOOK, EnergyModel, Recipe
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.training import (
-    HealthMonitor,
-    Progress,
-    Stopped,
-    changing,
-    load_checkpoint,
-    restore,
-    save_checkpoint,
-    slow_down,
-    snapshot,
-    train,
-)
+from ebm_nb.checkpoints import Progress, Stopped, load_checkpoint, save_checkpoint
+from ebm_nb.monitor import HealthMonitor, changing, restore, slow_down, snapshot
+from ebm_nb.runs import train
+from ebm_nb.training import BOOK, EnergyModel, Recipe
 
 RECIPE = Recipe(
     batch_size=8,
@@ -234,14 +226,14 @@ def full(*args, **kwargs):
 
 
 def test_disk_full_of_a_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr("ebm_nb.training.save", full)
+    monkeypatch.setattr("ebm_nb.runs.save", full)
     with pytest.warns(UserWarning, match="without training.png.*No space left"):
         train(model_of(), POINTS, POINTS, tmp_path, epochs=1, verbose=0)
     assert list(tmp_path.glob("checkpoints/*.ckpt"))
 
 
 def test_disk_full_of_a_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("ebm_nb.training.save_checkpoint", full)
+    monkeypatch.setattr("ebm_nb.checkpoints.save_checkpoint", full)
     work = lambda: train(model_of(), POINTS, POINTS, tmp_path, epochs=1, verbose=0)
     refused(work, "No space left on device.*resume")
 
@@ -257,6 +249,34 @@ def test_pictures_of_an_epoch_that_is_the_last_before_a_stop(tmp_path):
         train(model, images, images, tmp_path, epochs=1, stop=stop, verbose=0)
     assert (tmp_path / "samples/epoch-001.png").exists()
     assert (tmp_path / "training.png").exists()
+
+
+@pytest.mark.parametrize("lost", ["all", "epoch-002.png", "film.gif", "training.png"])
+def test_pictures_that_a_kill_left_out(lost, tmp_path):
+    "Resumed at the end of an epoch, a training draws what that epoch still lacks."
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 1)).astype("float32")
+    small = replace(RECIPE, batch_size=4, chain_steps=1)
+    go_on = lambda **settings: train(
+        model_of(small, energy_cnn((16, 16, 1))),
+        images,
+        images,
+        tmp_path,
+        epochs=2,
+        verbose=0,
+        **settings,
+    )
+    go_on()
+    pictures = {path: path.read_bytes() for path in tmp_path.rglob("*.[pg][ni][gf]")}
+    written = {path: path.stat().st_mtime_ns for path in pictures}
+    assert len(pictures) == 4
+    go_on(resume=True)  # nothing is missing: nothing is drawn
+    assert written == {path: path.stat().st_mtime_ns for path in pictures}
+    for path in pictures:
+        if lost in ("all", path.name) and path.name != "epoch-001.png":
+            path.write_bytes(b"of the epoch before")
+            os.utime(path, (0, 0))
+    go_on(resume=True)
+    assert pictures == {path: path.read_bytes() for path in pictures}
 
 
 # a model that is not compiled, an energy that is none

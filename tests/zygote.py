@@ -22,7 +22,7 @@ def serve():
     when asked, with its exit code.
     """
     import ebm_nb.cli  # noqa: F401
-    import ebm_nb.training  # noqa: F401 - and TensorFlow, which has not computed anything yet: a fork would not survive that
+    import ebm_nb.runs  # noqa: F401 - and TensorFlow, which has not computed anything yet: a fork would not survive that
 
     for line in sys.stdin:
         request = json.loads(line)

@@ -22,10 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from ebm_nb.contrastive_divergence import recipe_of, sampler_of  # noqa: E402
+from ebm_nb.recipe import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
-from ebm_nb.evaluation import compare, evaluate, load_judge, reference  # noqa: E402
+from ebm_nb.judge import load_judge  # noqa: E402
+from ebm_nb.reports import compare, evaluate, reference  # noqa: E402
 from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 

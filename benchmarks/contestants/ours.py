@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_nb import sampling
-from ebm_nb.contrastive_divergence import BOOK, STABLE, EnergyModel, recipe_of
 from ebm_nb.images import batches
 from ebm_nb.energy import energy_cnn
 from ebm_nb.files import load_pretrained
 from ebm_nb.langevin import FOR_IMAGES
+from ebm_nb.recipe import BOOK, STABLE, recipe_of
+from ebm_nb.training import EnergyModel
 
 energy = load_pretrained("mnist")
 
