@@ -153,19 +153,20 @@ def report_figure(
         )
     fig = Picture(figsize=(7.2, 8.4), layout="constrained")
     axes = fig.subplot_mosaic(_PAGE, height_ratios=(3.5, 2.6, 1.2, 1.2))
+    _fill(axes, report, samples, x_train)
+    for key, title in _titles(report, name).items():
+        axes[key].set_title(title)
+    fig.alt = f"A report on {name}: images, figures, class shares, nearest images."
+    return fig
+
+
+def _fill(axes: Any, report: dict[str, Any], samples: Any, x_train: Any) -> None:
     image_grid(samples[:64], 8, ax=axes["samples"])
     image_grid(x_train[:64], 8, ax=axes["real"])
     _draw_shares(axes["shares"], report)
     _draw_figures(axes["figures"], report)
     for space, near in report["closest"].items():
         _draw_closest(axes[space], near, samples, x_train)
-    for key, title in _titles(report, name).items():
-        axes[key].set_title(title)
-    fig.alt = (
-        f"A report on {name}: images, figures, class shares and nearest training "
-        "images."
-    )
-    return fig
 
 
 def _titles(report: dict[str, Any], name: str) -> dict[str, str]:

@@ -54,7 +54,7 @@ def caption(frames: Frames) -> str:
     )
 
 # %% ../nbs/28_scrubber.ipynb #1c9138b9
-SCRIPT, STYLE = (
+_SCRIPT, _STYLE = (
     files("ebm_nb").joinpath(f"scrubber.{kind}").read_text(encoding="utf-8")
     for kind in ("js", "css")
 )
@@ -98,9 +98,9 @@ def fragment(frames: Frames, values: dict[str, Any]) -> str:
     }
     data |= {"index": 0, "chain": 0, "playing": False, "speed": 1}
     data |= {"interval": values["meta"]["interval"]}
-    script = SCRIPT.rpartition("export default")[0]
+    script = _SCRIPT.rpartition("export default")[0]
     return (
-        f'<figure class="ebm-scrubber"><style>{STYLE}</style>{poster(frames)}'
+        f'<figure class="ebm-scrubber"><style>{_STYLE}</style>{poster(frames)}'
         f"<figcaption>{caption(frames)}</figcaption>"
         f'<script type="application/json">{json.dumps(data, sort_keys=True)}</script>\n'
         "<script>(() => "
@@ -130,7 +130,7 @@ def _write_page(body: str, title: str, path: Path) -> Path:
 class View(anywidget.AnyWidget):
     "The picture of a Scrubber: its data, and where it stands."
 
-    _esm, _css = SCRIPT, STYLE
+    _esm, _css = _SCRIPT, _STYLE
     index, chain = traitlets.Int(0).tag(sync=True), traitlets.Int(0).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
     speed = traitlets.Int(1).tag(sync=True)  # 0 to 3: half, one, two, four times
