@@ -34,7 +34,8 @@ from ebm_nb.reports import (  # noqa: E402
 )
 from ebm_nb.langevin import Langevin  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
-from ebm_nb.plot import image_grid, save  # noqa: E402
+from ebm_nb.pictures import image_grid  # noqa: E402
+from ebm_nb.plot import save  # noqa: E402
 
 FILE = Path("peers") / "uva_tutorial8_mnist.npz"
 RECIPE = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))

@@ -19,8 +19,9 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 CELLS = [
     """
 import numpy as np, ipywidgets
-from ebm_nb.trajectory import Scrubber
-from ebm_nb.plot import curves, figure, tile
+from ebm_nb.scrubber import Scrubber
+from ebm_nb.pictures import tile
+from ebm_nb.plot import curves, figure
 walk = np.load("walk.npz")
 scrubber = Scrubber(walk["x"], walk["energy"])
 scrubber
@@ -93,7 +94,7 @@ def jshtml(frames):
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
-    from ebm_nb.plot import tile
+    from ebm_nb.pictures import tile
 
     picture = Figure(figsize=(7, 3))
     top, bottom = picture.subplots(2)
@@ -203,7 +204,8 @@ def in_jupyterlab(walk):
 def main():
     from run import cpu
 
-    from ebm_nb.trajectory import fragment, payload, read
+    from ebm_nb.frames import read
+    from ebm_nb.scrubber import fragment, payload
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=HERE / "scrubber.json")

@@ -22,7 +22,7 @@ with cli._quiet():
     import tensorflow as tf
 lap()
 cli._tensorflow()
-from ebm_nb import sampling, trajectory
+from ebm_nb import sampling, scrubber
 energy, sampler = cli._energy("mnist")
 noise = cli._noise((16, 32, 32, 1), 0)
 lap()

@@ -28,10 +28,14 @@ _MODULES = {
     "evaluation",
     "judge",
     "log_z",
+    "panels",
+    "pictures",
+    "planes",
     "plot",
     "priors",
     "reports",
     "scale",
+    "scrubber",
     "swish",
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _MODULES, _NAMES)

@@ -6,10 +6,14 @@ from . import contrastive_divergence as contrastive_divergence
 from . import evaluation as evaluation
 from . import judge as judge
 from . import log_z as log_z
+from . import panels as panels
+from . import pictures as pictures
+from . import planes as planes
 from . import plot as plot
 from . import priors as priors
 from . import reports as reports
 from . import scale as scale
+from . import scrubber as scrubber
 from . import swish as swish
 from .energy import energy_cnn as energy_cnn
 from .energy import energy_mlp as energy_mlp

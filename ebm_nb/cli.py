@@ -701,7 +701,8 @@ def _write(x, path: Path, table=None):
     "Samples as a picture, as an array, or as a table of rows."
     import numpy as np
     from ebm_nb.files import atomic
-    from ebm_nb.plot import image_grid, save
+    from ebm_nb.pictures import image_grid
+    from ebm_nb.plot import save
 
     if path.suffix.lower() == ".png":
         return save(image_grid(x), path)
@@ -716,7 +717,7 @@ def _write(x, path: Path, table=None):
 # %% ../nbs/33_cli.ipynb #821e6830
 def _page(walk, path: Path, chains: int = 10):
     "A page to scrub through the first chains of a trajectory."
-    from ebm_nb.trajectory import Scrubber
+    from ebm_nb.scrubber import Scrubber
 
     first = walk._replace(
         x=walk.x[:, :chains],
@@ -890,7 +891,7 @@ def _asked(energy, n: int, steps: int, sampler, seed: int) -> dict:
 def _walked(energy, noise, steps: int, sampler, seed: int, page: Path):
     "Samples from noise, and a page of how the first of them came about."
     from ebm_nb.sampling import sample_trajectory
-    from ebm_nb.trajectory import spaced
+    from ebm_nb.frames import spaced
 
     walk = sample_trajectory(
         energy,
@@ -1004,7 +1005,8 @@ def evaluate(
     """
     _tensorflow()
     from ebm_nb import reports
-    from ebm_nb.plot import report_figure, save
+    from ebm_nb.panels import report_figure
+    from ebm_nb.plot import save
     from ebm_nb.sampling import sample
 
     (energy, sampler), (x_train, x_test) = _energy(weights), _images(data)
@@ -1136,9 +1138,10 @@ def _draw(energy, out: Path, prefix: str, seed: int, *sampler):
     trajectory.
     """
     import numpy as np
-    from ebm_nb.plot import image_grid, image_strip, save
+    from ebm_nb.pictures import image_grid, image_strip
+    from ebm_nb.plot import save
     from ebm_nb.sampling import sample_trajectory
-    from ebm_nb.trajectory import spaced
+    from ebm_nb.frames import spaced
 
     kept = np.union1d(STEPS, spaced(1001, 120, "log"))
     noise = _noise((64, 32, 32, 1), seed)

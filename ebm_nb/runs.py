@@ -20,7 +20,9 @@ from .checkpoints import Checkpoints, Progress, load_checkpoint
 from .files import atomic, save_energy
 from .inputs import check_compiled
 from .monitor import monitor_from
-from .plot import film, image_grid, save, training_curves
+from .panels import training_curves
+from .pictures import film, image_grid
+from .plot import save
 from .training import EnergyModel
 from ebm_nb.types import (
     Count,

@@ -8,7 +8,8 @@ import inspect
 
 import numpy as np
 
-# the commands of cli are tried by their words
+# The commands of cli are tried by their words. The only public name of style is a
+# Figure, whose arguments matplotlib checks.
 MODULES = (
     "boltzmann",
     "images",
@@ -27,7 +28,6 @@ MODULES = (
     "monitor",
     "checkpoints",
     "runs",
-    "trajectory",
     "evaluation",
     "judge",
     "reports",
@@ -37,6 +37,11 @@ MODULES = (
     "workers",
     "scale",
     "plot",
+    "pictures",
+    "planes",
+    "panels",
+    "frames",
+    "scrubber",
 )
 
 
@@ -44,10 +49,6 @@ def bowl(x):
     import tensorflow as tf
 
     return tf.reduce_sum(x**2, axis=tuple(range(1, len(x.shape))))
-
-
-# traitlets and matplotlib check these, with errors of their own
-THEIRS = {"trajectory.View", "plot.Picture"}
 
 
 def public():
@@ -62,7 +63,7 @@ def public():
                 or inspect.isclass(value)
                 and issubclass(value, Exception)
             )
-            if callable(value) and not plain and f"{module}.{name}" not in THEIRS:
+            if callable(value) and not plain:
                 yield f"{module}.{name}", value
 
 
@@ -77,6 +78,8 @@ def good(folder):
         judge,
         langevin,
         log_z,
+        frames,
+        pictures,
         monitor,
         plot,
         priors,
@@ -84,7 +87,6 @@ def good(folder):
         sampling,
         scale,
         training,
-        trajectory,
     )
     import tensorflow as tf
 
@@ -98,18 +100,18 @@ def good(folder):
     recipe = training.Recipe(batch_size=2, capacity=4)
     model = training.EnergyModel(energy.energy_mlp(2, (4,)), recipe)
     model.compile()
-    trajectory_ = sampling.Trajectory(
+    walked = sampling.Trajectory(
         np.arange(3),
         images[:6].reshape(3, 2, 32, 32, 1),
         np.zeros((3, 2)),
         np.zeros((3, 2)),
     )
-    frames = trajectory.read(trajectory_)
+    seen = frames.read(walked)
     features, judge_ = rng.normal(size=(40, 3)), judge.load_judge()
     report = reports.evaluate(images[:64], images, images[:64], judge_)
     prior = priors.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
-    png = plot.save(plot.image_grid(images[:1]), folder / "one.png")
+    png = plot.save(pictures.image_grid(images[:1]), folder / "one.png")
     weights = files.save_energy(energy.energy_cnn((16, 16, 1)), folder / "energy")
     checkpoints.save_checkpoint(model, folder, checkpoints.Progress())
     strategy = scale.make_strategy()
@@ -256,26 +258,11 @@ def good(folder):
             "lock": True,
             "verbose": 0,
         },
-        "trajectory.spaced": {"total": 10, "frames": 4, "spacing": "log"},
-        "trajectory.read": {
-            "trajectory": trajectory_.x,
-            "energy": trajectory_.energy,
-            "frames": 3,
-            "spacing": "linear",
-        },
-        "trajectory.places": {"values": np.arange(3.0)},
-        "trajectory.readout": {"frames": frames, "index": 0},
-        "trajectory.webp": {"image": images[0, ..., 0], "quality": 65},
-        "trajectory.sprite_sheet": {"x": frames.x},
-        "trajectory.poster": {"frames": frames, "columns": 2, "rows": 2},
-        "trajectory.caption": {"frames": frames},
-        "trajectory.payload": {"frames": frames, "spacing": "linear"},
-        "trajectory.fragment": {"frames": frames, "values": trajectory.payload(frames)},
-        "trajectory.write_page": {"body": "x", "title": "x", "path": folder / "x.html"},
-        "trajectory.controls": {"view": trajectory.View(**trajectory.payload(frames))},
-        "trajectory.Scrubber": {
-            "trajectory": trajectory_.x,
-            "energy": trajectory_.energy,
+        "frames.spaced": {"total": 10, "frames": 4, "spacing": "log"},
+        "frames.readout": {"frames": seen, "index": 0},
+        "scrubber.Scrubber": {
+            "trajectory": walked.x,
+            "energy": walked.energy,
             "frames": 3,
             "spacing": "linear",
         },
@@ -374,17 +361,15 @@ def good(folder):
             "steps_per_epoch": 1,
             "verbose": 0,
         },
-        "plot.styled": {"draw": bowl},
         "plot.figure": {"width": 1.0, "height": 1.0, "rows": 1, "columns": 1},
         "plot.save": {"fig": plot.figure()[0], "path": folder / "f.png"},
-        "plot.tile": {"images": images[:2, ..., 0], "columns": 2, "gap": 2, "head": 0},
-        "plot.image_grid": {
+        "pictures.image_grid": {
             "images": images[:2],
             "columns": 2,
             "titles": ["a", "b"],
             "ax": None,
         },
-        "plot.image_strip": {
+        "pictures.image_strip": {
             "images": images[:2],
             "labels": ["a", "b"],
             "name": "x",
@@ -399,31 +384,31 @@ def good(folder):
             "yscale": "linear",
             "ax": None,
         },
-        "plot.density_2d": {
+        "planes.density_2d": {
             "grid_xy": cells.points,
             "values": np.zeros(16),
             **drawn,
             "label": "x",
         },
-        "plot.points_on_energy": {
+        "planes.points_on_energy": {
             "energies": np.arange(16.0),
             "extent": (-1, 1, -1, 1),
             "path": features[:, :2],
             "levels": 3,
             **drawn,
         },
-        "plot.surface_path": {
+        "planes.surface_path": {
             "x": np.arange(3),
             "y": np.arange(4),
             "z": np.zeros((4, 3)),
             "path": features,
             "ax": None,
         },
-        "plot.training_curves": {
+        "panels.training_curves": {
             "history": {"cdiv": [1.0, 2.0]},
             "batches": {"cdiv": [1.0, 2.0, 3.0, 4.0]},
         },
-        "plot.film": {
+        "pictures.film": {
             "pictures": [png],
             "path": folder / "film.gif",
             "pause": 0.5,
@@ -435,15 +420,15 @@ def good(folder):
             "ylabel": "y",
             "ax": None,
         },
-        "plot.arrows": {"points": points, "vectors": points, "ax": None},
-        "plot.image_rows": {"rows": {"a": images[:2]}, "ax": None},
-        "plot.report_figure": {
+        "planes.arrows": {"points": points, "vectors": points, "ax": None},
+        "pictures.image_rows": {"rows": {"a": images[:2]}, "ax": None},
+        "panels.report_figure": {
             "report": report,
             "samples": images[:64],
             "x_train": images,
             "name": "x",
         },
-        "plot.threshold_figure": {
+        "panels.threshold_figure": {
             "energies": {"a": np.arange(3.0)},
             "threshold": 1.0,
             "rows": {"a": images[:2]},

@@ -18,7 +18,8 @@ from browser import (
     shot,
     until,
 )
-from ebm_nb.trajectory import Scrubber, read, readout
+from ebm_nb.frames import read, readout
+from ebm_nb.scrubber import Scrubber
 from house import ROOT, code_cells, notebooks
 
 pytestmark = pytest.mark.browser
