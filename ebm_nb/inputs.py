@@ -87,13 +87,20 @@ def _check_values(energy: Any, x: tf.Tensor) -> None:
         )
 
 # %% ../nbs/36_inputs.ipynb #d50ca16e
+def _not_float32(words: str, x: Any) -> ValueError:
+    "What to say of another array, with the remedy where only its type is wrong."
+    other = getattr(x, "dtype", None) not in (np.float32, tf.float32)
+    cast = ": convert it with np.float32(x)" if other and tensor(words).fits(x) else ""
+    return ValueError(f"Expected a float32 array {words}, got {shown(x)}{cast}.")
+
+
 def check_data(x: Any, shape: tuple[int, ...], bounds: tuple[float, float]) -> None:
     """Raise a ValueError unless x is float32 (N, *shape), N >= 1, finite and within
     bounds.
     """
     words, dtype = f"(N, {', '.join(map(str, shape))})", getattr(x, "dtype", None)
     if not (tensor(words).fits(x) and dtype in (np.float32, tf.float32)):
-        raise ValueError(f"Expected a float32 array {words}, got {shown(x)}.")
+        raise _not_float32(words, x)
     low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
     if not (len(x) and low >= bounds[0] and high <= bounds[1]):
         raise ValueError(
@@ -165,7 +172,7 @@ def check_points(x: Any, shape: tuple[int, ...]) -> None:
         )
     words = f"(N, {', '.join(map(str, shape))})"
     if getattr(x, "dtype", None) not in (np.float32, tf.float32):
-        raise ValueError(f"Expected a float32 array {words}, got {shown(x)}.")
+        raise _not_float32(words, x)
     array(words, least=2)("x", x)
 
 

@@ -18,11 +18,14 @@ def shown(value: Any) -> str:
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         text = " ".join(repr(value).split())
         return text if len(text) <= 60 else text[:57] + "..."
-    text = f"{getattr(value.dtype, 'name', value.dtype)} {tuple(value.shape)}"
+    kind = getattr(value.dtype, "name", value.dtype)
+    text = f"{kind} {tuple(value.shape)}"
     try:
-        return f"{text} from {np.min(value):.3g} to {np.max(value):.3g}"
+        text = f"{text} from {np.min(value):.3g} to {np.max(value):.3g}"
     except (TypeError, ValueError, NotImplementedError):
         return text  # empty, words, complex, or a tensor in a graph
+    grey = kind == "uint8" and len(value.shape) in (3, 4)
+    return text + "; ebm_nb.to_images turns grey levels into floats" * grey
 
 # %% ../nbs/42_kinds.ipynb #089076ce
 class Kind(NamedTuple):

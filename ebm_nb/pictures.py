@@ -48,6 +48,7 @@ Rows = Annotated[dict[str, Any], named(_PICTURES)]
 
 
 def _images(images: Any) -> np.ndarray:
+    _PICTURES("images", images)  # also where this package draws what a user gave it
     images = np.asarray(images)
     return images[..., 0] if images.ndim == 4 else images
 
