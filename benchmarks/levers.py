@@ -321,9 +321,9 @@ def ceilings(tf):
 def child(threads, rounds):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if threads == "command line":
-        from ebm_nb.cli import _tensorflow
+        from ebm_nb.terminal import start_tensorflow
 
-        _tensorflow()
+        start_tensorflow()
     import tensorflow as tf
 
     result = {"ms": measure(tf, rounds)}

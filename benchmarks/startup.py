@@ -16,21 +16,23 @@ PARTS = """
 import json, sys, time
 clock = [time.perf_counter()]
 lap = lambda: clock.append(time.perf_counter())
-import ebm_nb.cli as cli
+import ebm_nb.cli
 lap()
-with cli._quiet():
+from pathlib import Path
+from ebm_nb import terminal
+with terminal.quiet():
     import tensorflow as tf
 lap()
-cli._tensorflow()
-from ebm_nb import sampling, scrubber
-energy, sampler = cli._energy("mnist")
-noise = cli._noise((16, 32, 32, 1), 0)
+terminal.start_tensorflow()
+from ebm_nb import outputs, sampling, scrubber, weights
+energy, sampler = weights.energy_of("mnist")
+noise = weights.noise((16, 32, 32, 1), 0)
 lap()
 sampling.sample(energy, noise, 1, sampler)
 lap()
 x = sampling.sample(energy, noise, 1000, sampler)
 lap()
-cli._write(x, cli.Path(sys.argv[1]) / "samples.png")
+outputs.write(x, Path(sys.argv[1]) / "samples.png")
 lap()
 names = ["ebm_nb.cli", "import tensorflow", "modules and weights", "trace"]
 names += ["run 1000 steps", "picture"]

@@ -179,9 +179,15 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+# the command line's rooms call for a person
+_FOR_A_PERSON = {
+    f"ebm_nb.{room}" for room in ("cli", "demo", "outputs", "portions", "tasks")
+}
+
+
 def _ours(module: str) -> bool:
-    "Whether a module of this package calls; the command line calls for a person."
-    return module.startswith("ebm_nb.") and module != "ebm_nb.cli"
+    "Whether a module of this package calls on its own account."
+    return module.startswith("ebm_nb.") and module not in _FOR_A_PERSON
 
 
 def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -32,6 +32,7 @@ MODULES = (
     "judge",
     "reports",
     "applications",
+    "tables",
     "priors",
     "log_z",
     "workers",

@@ -27,6 +27,7 @@ CHAPTERS = {
     "judge": "51_judge",
     "reports": "52_reports",
     "applications": "11_applications",
+    "tables": "23_tables",
     "priors": "53_priors",
     "log_z": "12_log_z",
     "shards": "46_shards",
@@ -688,7 +689,7 @@ MUTANTS = [
             "(x > bounds[1])",
         ),
         (
-            "applications",
+            "tables",
             "columns to the bounds",
             "MinMaxScaler((-0.8, 0.8))",
             "MinMaxScaler((-1, 1))",

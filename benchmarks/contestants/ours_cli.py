@@ -1,8 +1,8 @@
 """ebm_nb as its command line runs it: the threads are set before TensorFlow starts."""
 
-from ebm_nb.cli import _tensorflow
+from ebm_nb.terminal import start_tensorflow
 
-_tensorflow()
+start_tensorflow()
 
 from ours import energies, load, matmul, sample, trainer, versions  # noqa: E402
 
