@@ -32,6 +32,7 @@ MODULES = (
     "judge",
     "reports",
     "applications",
+    "strangers",
     "priors",
     "log_z",
     "workers",
@@ -297,7 +298,7 @@ def good(folder):
         "reports.report_table": {"report": report},
         "reports.compare": {"reports": {"a": report}, "names": ("frechet",)},
         "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
-        "applications.strangers": {"x_test": images[:2], "seed": 0},
+        "strangers.strangers": {"x_test": images[:2], "seed": 0},
         "applications.denoise": {
             "energy": bowl,
             "damaged": points,

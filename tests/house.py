@@ -72,6 +72,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "judge": set(),
     "reports": {"evaluation", "files", "judge"},
     "applications": {"graphs", "langevin", "results", "sampling"},
+    "strangers": set(),
     "priors": set(),
     "log_z": {"graphs", "langevin", "priors"},
     "workers": set(),
@@ -110,6 +111,7 @@ MAY_NOT_IMPORT = {
     "sampling": {"keras"},
     "evaluation": {"tensorflow", "keras"},
     "judge": {"keras"},
+    "strangers": {"tensorflow", "keras"},
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")

@@ -27,6 +27,7 @@ CHAPTERS = {
     "judge": "51_judge",
     "reports": "52_reports",
     "applications": "11_applications",
+    "strangers": "54_strangers",
     "priors": "53_priors",
     "log_z": "12_log_z",
     "shards": "46_shards",
@@ -676,7 +677,7 @@ MUTANTS = [
             "tf.reduce_logsumexp(stacked(x)",
         ),
         (
-            "applications",
+            "strangers",
             "mirrored upside down",
             "x_test[:, :, ::-1]",
             "x_test[:, ::-1, :]",
