@@ -80,6 +80,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "scale": {
         "graphs",
         "langevin",
+        "recipe",
         "results",
         "runs",
         "shards",
