@@ -23,7 +23,7 @@ EVERYTHING = None
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "kinds": set(),
     "types": {"kinds"},
-    "checks": {"kinds"},
+    "checks": set(),
     "boltzmann": set(),
     "arrays": set(),
     "datasets": {"arrays", "files"},
@@ -113,6 +113,11 @@ MAY_NOT_IMPORT = {
     "evaluation": {"tensorflow", "keras"},
     "judge": {"keras"},
     "strangers": {"tensorflow", "keras"},
+}
+LONGEST = 300  # lines of a module: one room, one concept
+MAY_BE_LONG = {  # and why
+    "cli": "the commands are being cut into rooms of their own",
+    "applications": "tables are about to move into a chapter of their own",
 }
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")
@@ -290,6 +295,39 @@ def imports(root):
                 yield f"{path.name} imports {top}, which settings.ini does not require."
 
 
+def rows(root):
+    """A row of the design's table names a module that exists and permits only imports
+    that are used.
+    """
+    paths = {path.stem: path for path in modules(root)}
+    for name, may in MAY_IMPORT.items():
+        if name not in paths:
+            yield f"MAY_IMPORT has a row for {name}, which is no module: remove it."
+            continue
+        used = {each.removeprefix("ebm_nb.") for each in imported(paths[name])}
+        for inner in sorted((may or set()) - {each.split(".")[0] for each in used}):
+            yield (
+                f"MAY_IMPORT permits {name} to import {inner}, which it does not: "
+                "take the permission away."
+            )
+
+
+def rooms(root):
+    "No module is long, unless MAY_BE_LONG says why."
+    for path in modules(root):
+        n = len(path.read_text(encoding="utf-8").splitlines())
+        if n > LONGEST and path.stem not in MAY_BE_LONG:
+            yield (
+                f"ebm_nb/{path.name} has {n} lines, over {LONGEST}: move a concept "
+                "into a chapter of its own."
+            )
+        elif n <= LONGEST and path.stem in MAY_BE_LONG:
+            yield (
+                f"ebm_nb/{path.name} has {n} lines, so MAY_BE_LONG need not name it: "
+                "remove it there."
+            )
+
+
 def ruff(root):
     "ruff has no complaint and nothing to format, in notebooks either."
     ruff = (sys.executable, "-m", "ruff")
@@ -312,34 +350,35 @@ def annotations(root):
 
 
 def private(root):
-    """A name with an underscore stays in its module: no other imports it, nor reaches
-    for it through the module.
+    """A name with an underscore stays in its module: no other imports it, under
+    whatever name, nor reaches for it through the module.
     """
     for path in modules(root):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        taken = {
-            alias.asname or alias.name: alias.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and is_ours(node)
-            for alias in node.names
-        }
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        taken = [alias for node in nodes for alias in ours(node)]
+        known = {alias.asname or alias.name for alias in taken}
         reached = [
-            f"{node.value.id}.{node.attr}"
-            for node in ast.walk(tree)
+            f"{ast.unparse(node.value)}.{node.attr}"
+            for node in nodes
             if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in taken
             and hidden(node.attr)
+            and ast.unparse(node.value) in known
         ]
-        for name in [*filter(hidden, taken.values()), *reached]:
+        for name in [*filter(hidden, (alias.name for alias in taken)), *reached]:
             yield (
                 f"ebm_nb/{path.name} uses {name} of another module: give it a name "
                 "without an underscore, in an exporti cell."
             )
 
 
-def is_ours(node):
-    return node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+def ours(node):
+    "What a statement imports from the package: names, or modules by dotted names."
+    if isinstance(node, ast.Import):
+        return [alias for alias in node.names if alias.name.startswith("ebm_nb.")]
+    if isinstance(node, ast.ImportFrom):
+        inside = node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+        return node.names if inside else []
+    return []
 
 
 def hidden(name):
@@ -377,6 +416,8 @@ CHECKS = [
     readme,
     outputs,
     imports,
+    rows,
+    rooms,
     private,
     stub,
     ruff,
