@@ -91,7 +91,10 @@ def denoise(
     axes = list(range(1, len(target.shape)))
 
     def both(x: Any) -> Any:
-        return energy(x) + pull / 2 * tf.reduce_sum((x - target) ** 2, axis=axes)
+        values = tf.convert_to_tensor(energy(x))
+        # a network may answer in float32 to images of another type
+        away = tf.cast(x - target, values.dtype)
+        return values + pull / 2 * tf.reduce_sum(away**2, axis=axes)
 
     return sample(both, damaged, steps, sampler, seed=seed, together=True)
 
@@ -163,6 +166,13 @@ def _check_some(energies: tuple[Energy, ...]) -> None:
         raise ValueError("expected one energy or more, got none.")
 
 
+def _of_one_type(values: list[Any]) -> list[Any]:
+    "The values of several energies, cast to the longest type among them."
+    tensors = [tf.convert_to_tensor(value) for value in values]
+    longest = max((each.dtype for each in tensors), key=lambda dtype: dtype.size)
+    return [tf.cast(each, longest) for each in tensors]
+
+
 @checked
 def product(
     *energies: Energy, weights: Annotated[ArrayLike, array("(K,)")] | None = None
@@ -190,7 +200,8 @@ def product(
             f"expected one weight for each energy, got {len(energies)} energies and "
             f"{len(given)} weights."
         )
-    return lambda x: tf.add_n([w * energy(x) for w, energy in zip(given, energies)])
+    weighed = lambda x: [w * energy(x) for w, energy in zip(given, energies)]
+    return lambda x: tf.add_n(_of_one_type(weighed(x)))
 
 
 @checked
@@ -210,14 +221,14 @@ def either(*energies: Energy) -> Callable[..., Any]:
         ValueError: where there is no energy.
     """
     _check_some(energies)
-    stacked = lambda x: tf.stack([-energy(x) for energy in energies])
+    stacked = lambda x: tf.stack(_of_one_type([-energy(x) for energy in energies]))
     return lambda x: -tf.reduce_logsumexp(stacked(x), axis=0)
 
 # %% ../nbs/11_applications.ipynb #0a6f3e21
 @checked
 def outlier_scores(
     energy: Energy,
-    x: Annotated[ArrayLike, tensor("(N, d, ...)", "fiu")],
+    x: Annotated[ArrayLike, tensor("(N, d, ...)")],
     bounds: Bounds = (-1.0, 1.0),
     batch_size: Count = 1000,
 ) -> np.ndarray:
@@ -225,7 +236,7 @@ def outlier_scores(
 
     Args:
         energy: any callable x (B, ...) -> (B,).
-        x: images or points.
+        x: images or points, floats; `to_images` makes them of grey levels.
         bounds: within which the energy was trained.
         batch_size: how many are looked at together.
 
@@ -233,7 +244,7 @@ def outlier_scores(
         (N,) energies, infinite for whatever leaves the bounds.
 
     Raises:
-        ValueError: for NaN in x or in an energy.
+        ValueError: for whole numbers, and for NaN in x or in an energy.
     """
     x = np.asarray(x, np.float32)
     starts = range(0, len(x), batch_size)

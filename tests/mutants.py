@@ -650,7 +650,7 @@ MUTANTS = [
         ),
         ("applications", "strangers below", "np.repeat([0, 1]", "np.repeat([1, 0]"),
         ("applications", "pull without its half", "pull / 2 * tf", "pull * tf"),
-        ("applications", "pull away", "energy(x) + pull", "energy(x) - pull"),
+        ("applications", "pull away", "values + pull", "values - pull"),
         (
             "applications",
             "known pixels come back walked",
