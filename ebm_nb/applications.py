@@ -29,6 +29,7 @@ from ebm_nb.types import (
     NonNegative,
     Seed,
     array,
+    caution,
     checked,
     shown,
     tensor,
@@ -234,6 +235,8 @@ def outlier_scores(
 ) -> np.ndarray:
     """Energies as scores: the higher, the stranger.
 
+    Warns where every score is infinite.
+
     Args:
         energy: any callable x (B, ...) -> (B,).
         x: images or points, floats; `to_images` makes them of grey levels.
@@ -257,6 +260,12 @@ def outlier_scores(
         raise ValueError(
             "expected numbers to score, and an energy that answers with numbers: "
             "there is NaN in them."
+        )
+    if len(x) > 1 and outside.all():
+        caution(
+            f"Every row of x leaves the bounds {tuple(bounds)}, so every score is "
+            "infinite: rescale x, or pass the bounds within which the energy was "
+            "trained."
         )
     return scores
 

@@ -115,6 +115,12 @@ def test_given(use, name, energy):
     assert np.allclose(found, expected, atol=5e-3)  # float16 has three digits
 
 
+def test_every_score_is_infinite(energy):
+    "Floats from 0 to 255 have a score, and it says nothing."
+    with pytest.warns(UserWarning, match=r"bounds \(-1.0, 1.0\).*rescale"):
+        assert np.isinf(outlier_scores(energy, GREY.astype("float32"))).all()
+
+
 def test_images_keep_their_type():
     "They do where the energy answers in another."
     x = np.full((2, 3), 0.5)
