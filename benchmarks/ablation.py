@@ -24,7 +24,8 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from ebm_nb.training import BOOK, STABLE, EnergyModel, sampler_of  # noqa: E402
+from ebm_nb.recipe import BOOK, STABLE, sampler_of  # noqa: E402
+from ebm_nb.training import EnergyModel  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402

@@ -68,7 +68,8 @@ def memory(name):
 
 def make(case):
     import keras
-    from ebm_nb.training import STABLE, EnergyModel
+    from ebm_nb.recipe import STABLE
+    from ebm_nb.training import EnergyModel
     from ebm_nb.energy import energy_cnn
     from ebm_nb.scale import make_strategy, sharded_model
 

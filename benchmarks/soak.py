@@ -20,7 +20,8 @@ sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from ebm_nb.training import STABLE, EnergyModel  # noqa: E402
+from ebm_nb.recipe import STABLE  # noqa: E402
+from ebm_nb.training import EnergyModel  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.energy import energy_cnn  # noqa: E402
 from ebm_nb.plot import curves, save  # noqa: E402

@@ -36,6 +36,7 @@ _MODULES = {
     "reports",
     "scale",
     "scrubber",
+    "strangers",
     "swish",
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _MODULES, _NAMES)

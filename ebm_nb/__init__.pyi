@@ -14,6 +14,7 @@ from . import priors as priors
 from . import reports as reports
 from . import scale as scale
 from . import scrubber as scrubber
+from . import strangers as strangers
 from . import swish as swish
 from .energy import energy_cnn as energy_cnn
 from .energy import energy_mlp as energy_mlp

@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from .graphs import Sampler, numbers_of, walk
 from .langevin import FOR_IMAGES, fold, integer_key
+from .recipe import Recipe
 from .results import check_end, check_start
 from .runs import Settings, Verbose, train
 from .shards import ShardedBuffer, check_parts
-from .training import EnergyModel, Recipe
+from .training import EnergyModel
 from ebm_nb.types import (
     Count,
     Energy,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Unpack
 import keras
 import tensorflow as tf
 
-from .averages import AveragedModel, averaged_weights, metrics  # noqa: F401
+from .averages import AveragedModel, metrics
 from .devices import Devices, OneDevice, Walk
 from .graphs import walk
 from .images import batches
@@ -28,15 +28,7 @@ from ebm_nb.inputs import (
     input_shape,
 )
 from .langevin import fold, integer_key
-from ebm_nb.recipe import (  # noqa: F401
-    BOOK,
-    STABLE,
-    Recipe,
-    adam_of,
-    fresh_at,
-    noisy,
-    sampler_of,
-)
+from .recipe import STABLE, Recipe, adam_of, fresh_at, noisy, sampler_of
 from .replay import uniform
 from .types import Count, Index, Seed, Shape, checked, instance
 

@@ -32,6 +32,7 @@ MODULES = (
     "judge",
     "reports",
     "applications",
+    "strangers",
     "tables",
     "priors",
     "log_z",
@@ -89,6 +90,7 @@ def good(folder):
         scale,
         training,
     )
+    from ebm_nb.recipe import STABLE, Recipe
     import tensorflow as tf
 
     points, key = (
@@ -98,7 +100,7 @@ def good(folder):
     rng, x = np.random.default_rng(0), tf.constant(points)
     images = rng.uniform(-1, 1, (80, 32, 32, 1)).astype("float32")
     cells = boltzmann.grid(-1, 1, 4, 2)
-    recipe = training.Recipe(batch_size=2, capacity=4)
+    recipe = Recipe(batch_size=2, capacity=4)
     model = training.EnergyModel(energy.energy_mlp(2, (4,)), recipe)
     model.compile()
     walked = sampling.Trajectory(
@@ -211,7 +213,7 @@ def good(folder):
             "energy_neg": x[1],
             "alpha": 0.1,
         },
-        "recipe.Recipe": dict(vars(training.STABLE)),
+        "recipe.Recipe": dict(vars(STABLE)),
         "averages.averaged_weights": {"model": model},
         "training.EnergyModel": {
             "energy": model.energy,
@@ -298,7 +300,7 @@ def good(folder):
         "reports.report_table": {"report": report},
         "reports.compare": {"reports": {"a": report}, "names": ("frechet",)},
         "applications.auroc": {"inside": np.zeros(3), "outside": np.ones(3)},
-        "applications.strangers": {"x_test": images[:2], "seed": 0},
+        "strangers.strangers": {"x_test": images[:2], "seed": 0},
         "applications.denoise": {
             "energy": bowl,
             "damaged": points,

@@ -70,6 +70,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "judge": set(),
     "reports": {"evaluation", "files", "judge"},
     "applications": {"graphs", "langevin", "results", "sampling"},
+    "strangers": set(),
     "priors": set(),
     "log_z": {"graphs", "langevin", "priors"},
     "workers": set(),
@@ -77,6 +78,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "scale": {
         "graphs",
         "langevin",
+        "recipe",
         "results",
         "runs",
         "shards",
@@ -153,7 +155,9 @@ MAY_NOT_IMPORT = {
     "sampling": {"keras"},
     "evaluation": {"tensorflow", "keras"},
     "judge": {"keras"},
+    "strangers": {"tensorflow", "keras"},
 }
+LONGEST = 300  # lines of a module: one room, one concept
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL"}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|tmp)/[\w./-]+")
 
@@ -325,6 +329,34 @@ def imports(root):
                 yield f"{path.name} imports {top}, which settings.ini does not require."
 
 
+def rows(root):
+    """A row of the design's table names a module that exists and permits only imports
+    that are used.
+    """
+    paths = {path.stem: path for path in modules(root)}
+    for name, may in MAY_IMPORT.items():
+        if name not in paths:
+            yield f"MAY_IMPORT has a row for {name}, which is no module: remove it."
+            continue
+        used = {each.removeprefix("ebm_nb.") for each in imported(paths[name])}
+        for inner in sorted(may - {each.split(".")[0] for each in used}):
+            yield (
+                f"MAY_IMPORT permits {name} to import {inner}, which it does not: "
+                "take the permission away."
+            )
+
+
+def rooms(root):
+    "No module is long."
+    for path in modules(root):
+        n = len(path.read_text(encoding="utf-8").splitlines())
+        if n > LONGEST:
+            yield (
+                f"ebm_nb/{path.name} has {n} lines, over {LONGEST}: move a concept "
+                "into a chapter of its own."
+            )
+
+
 def ruff(root):
     "ruff has no complaint and nothing to format, in notebooks either."
     ruff = (sys.executable, "-m", "ruff")
@@ -347,34 +379,35 @@ def annotations(root):
 
 
 def private(root):
-    """A name with an underscore stays in its module: no other imports it, nor reaches
-    for it through the module.
+    """A name with an underscore stays in its module: no other imports it, under
+    whatever name, nor reaches for it through the module.
     """
     for path in modules(root):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        taken = {
-            alias.asname or alias.name: alias.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and is_ours(node)
-            for alias in node.names
-        }
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        taken = [alias for node in nodes for alias in ours(node)]
+        known = {alias.asname or alias.name for alias in taken}
         reached = [
-            f"{node.value.id}.{node.attr}"
-            for node in ast.walk(tree)
+            f"{ast.unparse(node.value)}.{node.attr}"
+            for node in nodes
             if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in taken
             and hidden(node.attr)
+            and ast.unparse(node.value) in known
         ]
-        for name in [*filter(hidden, taken.values()), *reached]:
+        for name in [*filter(hidden, (alias.name for alias in taken)), *reached]:
             yield (
                 f"ebm_nb/{path.name} uses {name} of another module: give it a name "
                 "without an underscore, in an exporti cell."
             )
 
 
-def is_ours(node):
-    return node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+def ours(node):
+    "What a statement imports from the package: names, or modules by dotted names."
+    if isinstance(node, ast.Import):
+        return [alias for alias in node.names if alias.name.startswith("ebm_nb.")]
+    if isinstance(node, ast.ImportFrom):
+        inside = node.level > 0 or (node.module or "").split(".")[0] == "ebm_nb"
+        return node.names if inside else []
+    return []
 
 
 def hidden(name):
@@ -412,6 +445,8 @@ CHECKS = [
     readme,
     outputs,
     imports,
+    rows,
+    rooms,
     private,
     stub,
     ruff,

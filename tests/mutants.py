@@ -28,6 +28,7 @@ CHAPTERS = {
     "reports": "52_reports",
     "applications": "11_applications",
     "tables": "23_tables",
+    "strangers": "54_strangers",
     "priors": "53_priors",
     "log_z": "12_log_z",
     "shards": "46_shards",
@@ -650,7 +651,7 @@ MUTANTS = [
         ),
         ("applications", "strangers below", "np.repeat([0, 1]", "np.repeat([1, 0]"),
         ("applications", "pull without its half", "pull / 2 * tf", "pull * tf"),
-        ("applications", "pull away", "energy(x) + pull", "energy(x) - pull"),
+        ("applications", "pull away", "values + pull", "values - pull"),
         (
             "applications",
             "known pixels come back walked",
@@ -677,7 +678,7 @@ MUTANTS = [
             "tf.reduce_logsumexp(stacked(x)",
         ),
         (
-            "applications",
+            "strangers",
             "mirrored upside down",
             "x_test[:, :, ::-1]",
             "x_test[:, ::-1, :]",

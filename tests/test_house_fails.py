@@ -46,6 +46,12 @@ def append(path, text):
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
+def replace(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
 def edit(root, change, name="31_plot"):
     path = root / f"nbs/{name}.ipynb"
     nb = json.loads(path.read_text(encoding="utf-8"))
@@ -174,6 +180,44 @@ BREAKS = {
         lambda root: append(
             root / "ebm_nb/log_z.py", "from . import sampling\nsampling._kept\n"
         ),
+    ),
+    "private name under another name": (
+        house.private,
+        "uses _kept of another module",
+        # the second import has the same new name, and must not hide the first
+        lambda root: append(
+            root / "ebm_nb/log_z.py",
+            "from .sampling import _kept as kept\nfrom .langevin import fold as kept\n",
+        ),
+    ),
+    "private name of a module under another name": (
+        house.private,
+        "uses walks._kept of another module",
+        lambda root: append(
+            root / "ebm_nb/log_z.py", "import ebm_nb.sampling as walks\nwalks._kept\n"
+        ),
+    ),
+    "private name by its full path": (
+        house.private,
+        "uses ebm_nb.sampling._kept of another module",
+        lambda root: append(
+            root / "ebm_nb/log_z.py", "import ebm_nb.sampling\nebm_nb.sampling._kept\n"
+        ),
+    ),
+    "permission that nobody uses": (
+        house.rows,
+        "MAY_IMPORT permits swish to import backend, which it does not",
+        lambda root: replace(root / "ebm_nb/swish.py", "backend", "kinds"),
+    ),
+    "row without a module": (
+        house.rows,
+        "MAY_IMPORT has a row for plot, which is no module",
+        lambda root: (root / "ebm_nb/plot.py").unlink(),
+    ),
+    "long module": (
+        house.rooms,
+        "plot.py has 1",
+        lambda root: append(root / "ebm_nb/plot.py", "# more\n" * 1000),
     ),
     "stub left behind": (
         house.stub,

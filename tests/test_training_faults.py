@@ -16,7 +16,8 @@ from ebm_nb.energy import energy_cnn, energy_mlp
 from ebm_nb.checkpoints import Progress, Stopped, load_checkpoint, save_checkpoint
 from ebm_nb.monitor import HealthMonitor, changing, restore, slow_down, snapshot
 from ebm_nb.runs import train
-from ebm_nb.training import BOOK, EnergyModel, Recipe
+from ebm_nb.recipe import BOOK, Recipe
+from ebm_nb.training import EnergyModel
 
 RECIPE = Recipe(
     batch_size=8,
