@@ -321,8 +321,8 @@ def good(folder):
             "bounds": (-1.0, 1.0),
             "batch_size": 10,
         },
-        "applications.scaler": {"low": np.zeros(2), "high": np.ones(2)},
-        "applications.read_table": {"path": folder / "x.npy"},
+        "tables.scaler": {"low": np.zeros(2), "high": np.ones(2)},
+        "tables.read_table": {"path": folder / "x.npy"},
         "priors.normal_prior": {"shape": (2,), "scale": 1.0},
         "priors.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
         "log_z.ais": {
