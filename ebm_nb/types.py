@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Positive', 'NonNegative', 'Share', 'Count', 'Index', 'Seed', 'PathLike', 'Function', 'Energy', 'Bounds', 'Shape',
-           'Floats', 'Numbers', 'Points', 'Images', 'Key', 'Scalar', 'checked']
+           'Floats', 'Numbers', 'Points', 'Images', 'checked']
 
 # %% ../nbs/20_types.ipynb #02f0ca00
 import functools
@@ -81,6 +81,8 @@ Floats = Annotated[Any, tensor("(...)")]
 Numbers = Annotated[ArrayLike, array("(N,)")]
 Points = Annotated[ArrayLike, array("(N, 2)")]
 Images = Annotated[ArrayLike, IMAGES]
+
+# %% ../nbs/20_types.ipynb #868f5a8e
 Key = Annotated[Any, tensor("(2,)", "iu")]  # of TensorFlow's stateless noise
 Scalar = Annotated[Any, traced("()", "fiu")]  # a number inside a graph
 

@@ -171,10 +171,6 @@ def good(folder):
             "classes": 2,
             "residual": False,
         },
-        "layers.conv_5x5_halving": {
-            "x": images[:1],
-            "kernel": np.zeros((5, 5, 1, 2), "float32"),
-        },
         "layers.FirstConv2D": {
             "filters": 2,
             "kernel_size": 5,
