@@ -14,7 +14,7 @@ diverged.
 import argparse
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -36,7 +36,7 @@ from ebm_nb.sampling import sample_trajectory  # noqa: E402
 UPDATE = 3  # what an update costs, in Langevin steps
 LEVERS = {
     "STABLE": {},
-    "BOOK": asdict(BOOK),
+    "BOOK": vars(BOOK),
     "5 % fresh throughout": {"fresh": 0.05, "last_fresh": None},
     "learning rate 4e-4": {"learning_rate": 4e-4},
     "Adam beta_1 0.9": {"beta_1": 0.9},
@@ -46,8 +46,8 @@ LEVERS = {
         "data_noise": 0.005,
     },
     "gradient not clipped": {"clipnorm": None},
-    "20 steps a batch": {"steps": 20},
-    "5 steps a batch": {"steps": 5},
+    "20 steps a batch": {"chain_steps": 20},
+    "5 steps a batch": {"chain_steps": 5},
     "1024 chains": {"capacity": 1024},
     "20 % fresh throughout": {"last_fresh": None},
     "learning rate not lowered": {
