@@ -44,6 +44,7 @@ def run(
     start: Any,
     stop: Any,
     parts: int = 1,
+    told: bool = True,
 ) -> tuple[Any, Info]:
     """The state after steps start to stop - 1 of every chain, in a graph or out of it,
     and the Info of the mean step.
@@ -58,15 +59,16 @@ def run(
         start: whole number, or an int32 scalar.
         stop: the same.
         parts: 2 lets two halves of the batch run side by side.
+        told: False leaves Info at zero; a training has no use for its sums.
     """
     if parts == 1:
-        return _loop(energy, sampler, state, key, start, stop)
+        return _loop(energy, sampler, state, key, start, stop, told)
     half = tf.shape(state.x)[0] // 2
     cuts = slice(None, half), slice(half, None)
     cut = lambda value, rows: value[rows] if len(value.shape) else value
     states = [tf.nest.map_structure(lambda v: cut(v, rows), state) for rows in cuts]
     ends = [
-        _loop(energy, sampler, part, fold(key, i), start, stop)
+        _loop(energy, sampler, part, fold(key, i), start, stop, told)
         for i, part in enumerate(states)
     ]
     join = lambda a, b: tf.concat([a, b], 0) if len(a.shape) else a
@@ -75,11 +77,19 @@ def run(
 
 
 def _loop(
-    energy: Energy, sampler: Sampler, state: Any, key: Any, start: Any, stop: Any
+    energy: Energy,
+    sampler: Sampler,
+    state: Any,
+    key: Any,
+    start: Any,
+    stop: Any,
+    told: bool,
 ) -> tuple[Any, Info]:
     def body(i: Any, state: Any, total: Info) -> tuple[Any, Any, Info]:
         state, info = sampler.step(energy, state, fold(key, i))
-        return i + 1, state, tf.nest.map_structure(tf.add, total, info)
+        if told:
+            total = tf.nest.map_structure(tf.add, total, info)
+        return i + 1, state, total
 
     zero = tf.zeros(tf.shape(state.x)[:1])
     _, state, total = tf.while_loop(
@@ -210,4 +220,4 @@ def walk(
     """
     sampler = with_numbers(sampler, numbers)
     state = sampler.init(energy, x)
-    return run(energy, sampler, state, key, 0, steps, parts_of(x))[0].x
+    return run(energy, sampler, state, key, 0, steps, parts_of(x), told=False)[0].x

@@ -180,8 +180,9 @@ def _clip(grad: Any, limit: Any) -> tuple[Any, tf.Tensor]:
     axes = list(range(1, len(grad.shape)))
     if limit is None:
         return grad, tf.zeros(tf.shape(grad)[:1])
-    beyond = tf.cast(tf.abs(grad) > limit, tf.float32)
-    return tf.clip_by_value(grad, -limit, limit), tf.reduce_mean(beyond, axes)
+    within = tf.clip_by_value(grad, -limit, limit)
+    clipped = tf.sign(tf.abs(grad - within))  # comparisons take three times as long
+    return within, tf.reduce_mean(tf.cast(clipped, tf.float32), axes)
 
 
 def _nonfinite(values: Any) -> tf.Tensor:

@@ -8,6 +8,7 @@ __all__ = []
 # %% ../nbs/40_results.ipynb #86aa0119
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ebm_nb.graphs import Sampler
@@ -33,29 +34,29 @@ def check_end(start: Any, x: Any, sampler: Sampler) -> None:
     Warns of chains that are stuck. Raises ValueError where they left the finite
     numbers.
     """
-    lost = tf.reduce_any(~tf.math.is_finite(tf.reshape(x, [len(x), -1])), axis=1)
-    if count := int(tf.math.count_nonzero(lost)):
+    x = np.asarray(x)  # on a CPU the same memory
+    if count := int(np.sum(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))):
         raise ValueError(
             f"{count} of {len(x)} chains left the finite numbers: the energy is NaN or "
             "infinite where they went, or the step is too large for it; take a smaller "
             "step_size, a grad_clip or bounds."
         )
     bounds = getattr(sampler, "bounds", None)
-    if bounds is not None and bool(tf.reduce_all((x <= bounds[0]) | (x >= bounds[1]))):
+    if bounds is not None and np.all((x <= bounds[0]) | (x >= bounds[1])):
         caution(
             f"Every entry of every chain lies on one of the bounds {tuple(bounds)}: "
             "step_size or noise_scale is too large for this energy, or the bounds are "
             "not those of its data."
         )
-    elif _alike(x) and not _alike(start):
+    elif _alike(x) and not _alike(np.asarray(start)):
         caution(
             "Chains that started apart are all equal: each sample is the same point; "
             "take a larger noise_scale, or look whether the energy has collapsed."
         )
 
 
-def _alike(x: Any) -> bool:
-    return len(x) > 1 and bool(tf.reduce_all(x == x[:1]))
+def _alike(x: np.ndarray) -> bool:
+    return len(x) > 1 and bool(np.all(x == x[:1]))
 
 
 def check_way(info: Info, sampler: Any) -> None:

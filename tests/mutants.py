@@ -224,8 +224,8 @@ MUTANTS = [
         (
             "langevin",
             "clipped share of one sign",
-            "tf.abs(grad) > limit",
-            "grad > limit",
+            "tf.sign(tf.abs(grad - within))",
+            "tf.sign(tf.nn.relu(grad - within))",
         ),
         (
             "langevin",
@@ -353,8 +353,8 @@ MUTANTS = [
         (
             "results",
             "infinite chains let through",
-            "~tf.math.is_finite(tf.reshape",
-            "tf.math.is_nan(tf.reshape",
+            "~np.isfinite(x.reshape",
+            "np.isnan(x.reshape",
         ),
         ("sampling", "norm of another kind", "-1]), axis=1)", "-1]), 1, axis=1)"),
         (
