@@ -25,6 +25,7 @@ MATH = re.compile(
     re.X | re.S | re.M,
 )
 DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
+ALT = re.compile(r"^#\| fig-alt: (.+)$", re.M)
 BETTER = {
     "<mi>&#x0007E;</mi>": "<mo>&#x0223C;</mo>",
     "<mo>&#x0002F;</mo>": '<mo lspace="0" rspace="0">/</mo>',
@@ -55,9 +56,11 @@ def mathml(match):
     return f'<span class="formula" tabindex="0">{text}</span>' if block else text
 
 
-def image(output, kind):
-    "The picture of an output as an `img` with the description that it carries."
-    alt = output.metadata.get(kind, {}).get("alt", "")
+def image(output, kind, said):
+    """The picture of an output as an `img` with the description that it carries, or
+    else the one that is said of its cell.
+    """
+    alt = output.metadata.get(kind, {}).get("alt", said)
     return (
         f'<img alt="{escape(alt)}" '
         f'src="data:{kind};base64,{output.data[kind].strip()}">'
@@ -87,12 +90,15 @@ class Reading(Preprocessor):
         if cell.cell_type == "markdown":
             cell.source = MATH.sub(mathml, cell.source)
             return cell, resources
+        said = ALT.search(cell.source)
         cell.source = DIRECTIVE.sub("", cell.source)
         for output in cell.get("outputs", []):
             for kind in {"image/png", "image/gif"} & output.get(
                 "data", {}
             ).keys():  # nbconvert shows no GIF
-                output.data = {"text/html": image(output, kind)}
+                output.data = {
+                    "text/html": image(output, kind, said[1] if said else "")
+                }
         return cell, resources
 
 
