@@ -61,30 +61,13 @@ def run(
         parts: 2 lets two halves of the batch run side by side.
         told: False leaves Info at zero; a training has no use for its sums.
     """
-    if parts == 1:
-        return _loop(energy, sampler, state, key, start, stop, told)
-    half = tf.shape(state.x)[0] // 2
-    cuts = slice(None, half), slice(half, None)
-    cut = lambda value, rows: value[rows] if len(value.shape) else value
-    states = [tf.nest.map_structure(lambda v: cut(v, rows), state) for rows in cuts]
-    ends = [
-        _loop(energy, sampler, part, fold(key, i), start, stop, told)
-        for i, part in enumerate(states)
-    ]
-    join = lambda a, b: tf.concat([a, b], 0) if len(a.shape) else a
-    state, info = tf.nest.map_structure(join, *ends)
-    return state, info
+    if parts == 2:
+        ends = [
+            run(energy, sampler, half, fold(key, i), start, stop, told=told)
+            for i, half in enumerate(_halves(state))
+        ]
+        return tf.nest.map_structure(_join, *ends)
 
-
-def _loop(
-    energy: Energy,
-    sampler: Sampler,
-    state: Any,
-    key: Any,
-    start: Any,
-    stop: Any,
-    told: bool,
-) -> tuple[Any, Info]:
     def body(i: Any, state: Any, total: Info) -> tuple[Any, Any, Info]:
         state, info = sampler.step(energy, state, fold(key, i))
         if told:
@@ -97,6 +80,19 @@ def _loop(
     )
     steps = tf.cast(tf.maximum(stop - start, 1), tf.float32)
     return state, tf.nest.map_structure(lambda value: value / steps, total)
+
+
+def _halves(state: Any) -> list[Any]:
+    half = tf.shape(state.x)[0] // 2
+    cut = lambda value, rows: value[rows] if len(value.shape) else value
+    return [
+        tf.nest.map_structure(lambda value: cut(value, rows), state)
+        for rows in (slice(None, half), slice(half, None))
+    ]
+
+
+def _join(a: Any, b: Any) -> Any:
+    return tf.concat([a, b], 0) if len(a.shape) else a
 
 
 def parts_of(x: Any) -> int:

@@ -194,7 +194,7 @@ def sharded_portions(
         key = deal(lambda c: integer_key(seed, int(number(c))))
         found = first_of(strategy, walker(x, key, tf.constant(steps), numbers))
         begun = x0[first * size : first * size + len(found)]
-        check_end(tf.constant(begun), tf.constant(found), sampler)
+        check_end(begun, found, sampler)
         yield from (found[i : i + size] for i in range(0, len(found), size))
 
 # %% ../nbs/30_scale.ipynb #8d952045

@@ -311,8 +311,8 @@ MUTANTS = [
         (
             "graphs",
             "two halves share noise",
-            "part, fold(key, i), start",
-            "part, key, start",
+            "half, fold(key, i), start",
+            "half, key, start",
         ),
         (
             "graphs",
