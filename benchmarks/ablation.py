@@ -63,6 +63,23 @@ READINGS = {
 }
 
 
+def only(parser, levers):
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=levers,
+        default=list(levers),
+        metavar="LEVER",
+        help="some levers, by name",
+    )
+
+
+def real_distance(n, x_train, judge, real):
+    "What n training images have, the best that samples can reach."
+    chosen = np.random.default_rng(0).choice(len(x_train), n, replace=False)
+    return frechet_distance(judge.features(x_train[chosen]), real)
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -74,14 +91,7 @@ def arguments():
         help="batches of STABLE; all others get the same compute",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=LEVERS,
-        default=list(LEVERS),
-        metavar="LEVER",
-        help="some levers, by name",
-    )
+    only(parser, LEVERS)
     parser.add_argument("-n", type=int, default=512, help="samples that are judged")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("ablation.json")
@@ -165,13 +175,10 @@ def main():
     x_train, x_test = load_images("mnist")
     judge = load_judge()
     real = judge.features(x_test)
-    drawn = judge.features(
-        x_train[np.random.default_rng(0).choice(len(x_train), args.n, replace=False)]
-    )
     settings = {
         "batches": args.batches,
         "samples": args.n,
-        "real": frechet_distance(drawn, real),
+        "real": real_distance(args.n, x_train, judge, real),
     }
     for lever, seed in tqdm(
         [(lever, seed) for seed in args.seeds for lever in args.only]

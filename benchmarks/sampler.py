@@ -17,8 +17,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from ablation import only, real_distance  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402
@@ -30,6 +30,7 @@ from ebm_nb.plot import curves, figure, save  # noqa: E402
 from ebm_nb.recipe import BOOK, STABLE  # noqa: E402
 from ebm_nb.reports import save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
+from ebm_nb.weights import noise  # noqa: E402
 
 LARGE = Langevin(39.0, 0.09, grad_clip=0.015, bounds=(-1.0, 1.0))
 LEVERS = {
@@ -57,14 +58,7 @@ def arguments():
     parser.add_argument("-n", type=int, default=1024, help="samples that are judged")
     parser.add_argument("--steps", type=int, nargs="+", default=[30, 60, 256, 1000])
     parser.add_argument("--seed", type=int, default=0, help="of starts and noise")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=LEVERS,
-        default=list(LEVERS),
-        metavar="LEVER",
-        help="some levers, by name",
-    )
+    only(parser, LEVERS)
     parser.add_argument("--table", action="store_true", help="measure nothing")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("sampler.json")
@@ -81,8 +75,7 @@ def judged(x, judge, real):
 
 def run(sampler, args, energy, judge, real):
     "What the judge says after each number of steps."
-    rng = np.random.default_rng(args.seed)
-    x0 = rng.uniform(-1, 1, (args.n, 32, 32, 1)).astype("float32")
+    x0 = noise((args.n, 32, 32, 1), args.seed)
     walk = sample_trajectory(
         energy, x0, max(args.steps), sampler, keep=sorted(args.steps), seed=args.seed
     )
@@ -124,19 +117,16 @@ def measure(args):
     x_train, x_test = load_images("mnist")
     judge, energy = load_judge(), load_pretrained("mnist")
     real = judge.features(x_test)
-    chosen = np.random.default_rng(0).choice(len(x_train), args.n, replace=False)
     how = {
         "samples": args.n,
         "seed": args.seed,
-        "real": frechet_distance(judge.features(x_train[chosen]), real),
+        "real": real_distance(args.n, x_train, judge, real),
     }
     before = read(args.out)
     if any(before.get(name, value) != value for name, value in how.items()):
         sys.exit(f"{args.out} holds figures of other samples: name another --out.")
-    for lever in tqdm(args.only):
-        levers = read(args.out)["levers"]
-        if lever in levers:
-            continue
+    levers = before["levers"]
+    for lever in tqdm([lever for lever in args.only if lever not in levers]):
         steps = run(LEVERS[lever], args, energy, judge, real)
         levers[lever] = {"sampler": asdict(LEVERS[lever]), "steps": steps}
         save_report({**how, "levers": levers}, args.out)

@@ -3,11 +3,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from chapters import RUNNING, end, run_chapter
+from chapters import RUNNING, SPINE, end, run_chapter
 from house import ROOT, notebooks
 
-# the first one is run and judged by test_spine.py
-CHAPTERS = [path for path in notebooks(ROOT) if path.stem != "00_from_scratch"]
+CHAPTERS = [path for path in notebooks(ROOT) if path.stem != SPINE]
 
 
 @pytest.fixture(scope="module")

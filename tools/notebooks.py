@@ -94,6 +94,8 @@ def tidy(outputs):
     for out in kept:
         if out.output_type == "stream":
             out.text = tidy_text(out.text, out.name == "stderr")
+        if "image/png" in out.get("data", {}):
+            out.data.pop("image/jpeg", None)  # Pillow shows both
         for kind in ("text/plain", "text/html"):
             if kind in out.get("data", {}):
                 out.data[kind] = tidy_text(out.data[kind])

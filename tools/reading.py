@@ -90,15 +90,14 @@ class Reading(Preprocessor):
         if cell.cell_type == "markdown":
             cell.source = MATH.sub(mathml, cell.source)
             return cell, resources
-        said = ALT.search(cell.source)
+        alt = ALT.search(cell.source)
+        said = alt[1] if alt else ""
         cell.source = DIRECTIVE.sub("", cell.source)
         for output in cell.get("outputs", []):
             for kind in {"image/png", "image/gif"} & output.get(
                 "data", {}
             ).keys():  # nbconvert shows no GIF
-                output.data = {
-                    "text/html": image(output, kind, said[1] if said else "")
-                }
+                output.data = {"text/html": image(output, kind, said)}
         return cell, resources
 
 
