@@ -83,6 +83,14 @@ def _conv(filters: int, **options: Any) -> keras.layers.Conv2D:
         **options,
     )
 
+# %% ../nbs/03_energy.ipynb #a651a24f
+def _refined(x: Any) -> Any:
+    """x and a convolution of it; zero at first, so that training starts from the
+    network without it.
+    """
+    conv = _conv(x.shape[-1], kernel_initializer="zeros")
+    return keras.layers.Add(dtype=_dtype())([x, conv(x)])
+
 # %% ../nbs/03_energy.ipynb #5e030d07
 @checked
 def energy_mlp(
@@ -105,11 +113,3 @@ def energy_mlp(
         x = keras.layers.Dense(width, activation=swish, dtype=_dtype())(x)
     x = keras.layers.Dense(1, dtype=_dtype())(x)
     return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_mlp")
-
-# %% ../nbs/03_energy.ipynb #a651a24f
-def _refined(x: Any) -> Any:
-    """x and a convolution of it; zero at first, so that training starts from the
-    network without it.
-    """
-    conv = _conv(x.shape[-1], kernel_initializer="zeros")
-    return keras.layers.Add(dtype=_dtype())([x, conv(x)])

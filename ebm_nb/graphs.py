@@ -208,12 +208,15 @@ def walk(
     key: Any,
     steps: int,
     numbers: dict[str, tf.Tensor] | None = None,
+    done: Any = None,
 ) -> Any:
     """x (B, ...) after some steps of a sampler, for use inside a graph.
 
     Args:
         numbers: of `numbers_of`, in place of the sampler's own.
+        done: steps (B,) that each chain has done before, by which it settles.
     """
     sampler = with_numbers(sampler, numbers)
     state = sampler.init(energy, x)
+    state = state if done is None else state._replace(step=done)
     return run(energy, sampler, state, key, 0, steps, parts_of(x), told=False)[0].x

@@ -105,7 +105,7 @@ class LangevinState(NamedTuple):
 
     x: tf.Tensor  # (B, ...)
     velocity: Any  # like x; () without momentum
-    step: Any  # whole number of steps done
+    step: Any  # steps done, a whole number, or one for each chain (B,)
 
 
 _Momentum = Annotated[float, number(least=0, below=1)]
@@ -151,7 +151,7 @@ class Langevin:
         x, velocity, step = state
         values, grad = energy_and_grad(energy, x)
         grad, clipped = _clip(grad, self.grad_clip)
-        step_size, noise_scale = self._settled(step, x.dtype)
+        step_size, noise_scale = self._settled(step, x)
         noise = tf.random.stateless_normal(tf.shape(x), key, dtype=x.dtype)
         if self._moves_on():
             velocity = self.momentum * velocity - step_size * grad
@@ -166,12 +166,14 @@ class Langevin:
     def _moves_on(self) -> bool:
         return tf.is_tensor(self.momentum) or self.momentum > 0
 
-    def _settled(self, step: Any, dtype: Any) -> tuple[Any, Any]:
-        "Step size and noise after so many steps."
+    def _settled(self, step: Any, x: Any) -> tuple[Any, Any]:
+        "Step size and noise after so many steps, for all chains x or for each."
         if self.settle is None:
             return self.step_size, self.noise_scale
-        settle = tf.convert_to_tensor(self.settle, dtype)
-        root = tf.minimum(settle / tf.cast(step + 1, dtype), 1.0)
+        settle = tf.convert_to_tensor(self.settle, x.dtype)
+        root = tf.minimum(settle / tf.cast(step + 1, x.dtype), 1.0)
+        if root.shape.rank:
+            root = tf.reshape(root, [-1] + [1] * (len(x.shape) - 1))
         return root**2 * self.step_size, root * self.noise_scale
 
 

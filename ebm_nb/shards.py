@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from .langevin import fold
 from .recipe import Recipe
-from .replay import ReplayBuffer
+from .replay import Drawn, ReplayBuffer
 from .workers import gathered, replica, worker
 
 # %% ../nbs/46_shards.ipynb #16518e4b
@@ -81,26 +81,32 @@ class ShardedBuffer(keras.layers.Layer):
         found = gathered(self.strategy, look)
         return tf.constant(found.reshape(-1, *found.shape[2:]))
 
-    def draw(self, n: Any, seed: Any, fresh: Any = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw(self, n: Any, seed: Any, fresh: Any = None) -> Drawn:
         return self.here().draw(n, seed, fresh)
 
-    def write(self, slots: Any, x: Any) -> None:
-        self.here().write(slots, x)
+    def write(self, slots: Any, x: Any, steps: Any) -> None:
+        self.here().write(slots, x, steps)
 
     def save_own_variables(self, store: Any) -> None:
+        store["0"] = self._whole("chains")
+        store["1"] = self.shards[0].position.numpy() * self.replicas
+        store["2"] = self._whole("steps")
+
+    def _whole(self, name: str) -> np.ndarray:
+        "What the shards hold of this name, dealt back, as one array (N, ...)."
         # a part at a time: the whole may not fit a device
         size, rows = self.shards[0].capacity, 1024
-        chains_of = lambda number: self.shards[number - self.first].chains.value
+        held = lambda number: getattr(self.shards[number - self.first], name).value
         parts = [
-            gathered(self.strategy, lambda number: chains_of(number)[i : i + rows])
+            gathered(self.strategy, lambda number: held(number)[i : i + rows])
             for i in range(0, size, rows)
         ]
-        chains = np.concatenate(parts, axis=1).swapaxes(0, 1)  # (N / R, R, ...)
-        store["0"] = chains.reshape(-1, *chains.shape[2:])
-        store["1"] = self.shards[0].position.numpy() * self.replicas
+        dealt = np.concatenate(parts, axis=1).swapaxes(0, 1)  # (N / R, R, ...)
+        return dealt.reshape(-1, *dealt.shape[2:])
 
     def load_own_variables(self, store: Any) -> None:
-        chains, position = np.asarray(store["0"]), int(np.asarray(store["1"]))
+        chains, position, steps = (np.asarray(store[i]) for i in "012")
         for number, shard in enumerate(self.shards, self.first):
             shard.chains.assign(chains[number :: self.replicas])
-            shard.position.assign(position // self.replicas)
+            shard.position.assign(int(position) // self.replicas)
+            shard.steps.assign(steps[number :: self.replicas])

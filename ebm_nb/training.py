@@ -128,9 +128,10 @@ class EnergyModel(AveragedModel):
     def _walked(self, n: Any, draw_key: Any, chain_key: Any) -> tf.Tensor:
         "n chains of the buffer, some steps further."
         recipe, updates = self.recipe, self.optimizer.iterations
-        slots, x = self.buffer.draw(n, draw_key, fresh_at(recipe, updates))
-        x = walk(self.energy, recipe.chain, x, chain_key, recipe.chain_steps)
-        self.buffer.write(slots, x)
+        slots, x, done = self.buffer.draw(n, draw_key, fresh_at(recipe, updates))
+        way = chain_key, recipe.chain_steps
+        x = walk(self.energy, recipe.chain, x, *way, done=done)
+        self.buffer.write(slots, x, done + recipe.chain_steps)
         return x
 
     def train_step(self, x: Any) -> dict[str, Any]:

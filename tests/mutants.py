@@ -248,8 +248,8 @@ MUTANTS = [
         (
             "langevin",
             "settles a step late",
-            "tf.cast(step + 1, dtype)",
-            "tf.cast(step, dtype)",
+            "tf.cast(step + 1, x.dtype)",
+            "tf.cast(step, x.dtype)",
         ),
         (
             "langevin",
@@ -382,6 +382,18 @@ MUTANTS = [
             "uniform(shape, seed, bounds)\n",
             "uniform(shape, seed)\n",
         ),
+        (
+            "replay",
+            "a restart keeps its count",
+            "tf.where(tf.reshape(restart, [-1]), 0, steps)",
+            "steps",
+        ),
+        (
+            "replay",
+            "steps not put back",
+            "tf.IndexedSlices(steps, slots)",
+            "tf.IndexedSlices(0 * steps, slots)",
+        ),
         ("replay", "never in place", "if not self.in_place:", "if True:"),
         (
             "replay",
@@ -440,13 +452,19 @@ MUTANTS = [
         (
             "training",
             "chains walk one step",
-            "chain_key, recipe.chain_steps",
-            "chain_key, 1",
+            "way = chain_key, recipe.chain_steps",
+            "way = chain_key, 1",
+        ),
+        (
+            "training",
+            "every chain settles as if new",
+            "*way, done=done)",
+            "*way)",
         ),
         (
             "training",
             "chains not put back",
-            "self.buffer.write(slots, x)",
+            "self.buffer.write(slots, x, done + recipe.chain_steps)",
             "pass",
         ),
         (
