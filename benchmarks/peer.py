@@ -4,9 +4,9 @@ shipped ones: `python benchmarks/peer.py`.
 The weights (University of Amsterdam, deep-learning tutorial 8, MIT licence) are an .npz
 in PyTorch's layout, at
 peers/uva_tutorial8_mnist.npz beside MNIST in the folder EBM_NB_DATA, or where --peer
-says. They are sampled by their own
-recipe, RECIPE, and their figures go to benchmarks/peer.json. The last table has the
-shipped weights too, from their report.json
+says. They are sampled twice, by their own
+sampler, RECIPE, and by the package's, and their figures go to benchmarks/peer.json. The
+last table has the shipped weights too, from their report.json
 (tools/ship_weights.py), where that is of as many samples. `--table` prints it from the
 two files and samples nothing.
 """
@@ -32,7 +32,7 @@ from ebm_nb.reports import (  # noqa: E402
     report_table,
     save_report,
 )
-from ebm_nb.langevin import Langevin  # noqa: E402
+from ebm_nb.langevin import FOR_IMAGES, Langevin  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 from ebm_nb.pictures import image_grid  # noqa: E402
 from ebm_nb.plot import save  # noqa: E402
@@ -105,7 +105,7 @@ def table(path):
         "reports"
     ]
     n = {report["counts"]["samples"] for report in peer.values()}
-    rows = {f"peer, {steps}": report for steps, report in peer.items()}
+    rows = {f"peer, {name}": report for name, report in peer.items()}
     rows |= {
         f"shipped, {steps}": report
         for steps, report in shipped.items()
@@ -134,24 +134,23 @@ def main():
         .astype("float32")
     )
     print(f"energy of uniform noise {np.mean(energy(x0)):.3f}")
-    steps = sorted(args.steps)
-    states = sample_trajectory(
-        energy, x0, max(steps), RECIPE, keep=steps, seed=args.seed, progress=True
-    ).x
-    reports = {}
-    for step, state in zip(steps, states):
-        samples = np.pad(state, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=-1)
-        reports[str(step)] = evaluate(samples, x_train, x_test, judge, ref=ref)
-        print(f"\nafter {step} steps\n{report_table(reports[str(step)])}", flush=True)
-        if args.pictures:
-            save(
-                image_grid(samples[:64]),
-                args.out.with_name(f"{args.out.stem}_{step}.png"),
-            )
+    steps, reports = sorted(args.steps), {}
+    for name, sampler in {"its own": RECIPE, "our sampler": FOR_IMAGES}.items():
+        keep = {"keep": steps, "seed": args.seed, "progress": True}
+        states = sample_trajectory(energy, x0, max(steps), sampler, **keep).x
+        for step, state in zip(steps, states):
+            x = np.pad(state, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=-1)
+            report = evaluate(x, x_train, x_test, judge, ref=ref)
+            reports[f"{name}, {step}"] = report
+            print(f"\n{name}, {step} steps\n{report_table(report)}", flush=True)
+            if args.pictures:
+                file = f"{args.out.stem}_{name.replace(' ', '_')}_{step}.png"
+                save(image_grid(x[:64]), args.out.with_name(file))
     save_report(
         {
             "peer": FILE.name,
-            "recipe": asdict(RECIPE),
+            "its own": asdict(RECIPE),
+            "our sampler": asdict(FOR_IMAGES),
             "seed": args.seed,
             "reports": reports,
         },

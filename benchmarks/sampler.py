@@ -12,12 +12,14 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd  # noqa: E402
+import tensorflow as tf  # noqa: E402
 from ablation import only, real_distance  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
@@ -25,30 +27,92 @@ from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402
 from ebm_nb.files import load_pretrained  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402
-from ebm_nb.langevin import FOR_IMAGES, Langevin  # noqa: E402
+from ebm_nb.langevin import (  # noqa: E402
+    FOR_IMAGES,
+    Info,
+    Langevin,
+    energy_and_grad,
+)
 from ebm_nb.plot import curves, figure, save  # noqa: E402
-from ebm_nb.recipe import BOOK, STABLE  # noqa: E402
+from ebm_nb.recipe import BOOK  # noqa: E402
 from ebm_nb.reports import save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 from ebm_nb.weights import noise  # noqa: E402
 
-LARGE = Langevin(39.0, 0.09, grad_clip=0.015, bounds=(-1.0, 1.0))
+CONSTANT = replace(FOR_IMAGES, settle=None)
+
+
+@dataclass(frozen=True)
+class Nesterov(Langevin):
+    "The gradient is taken where momentum alone would lead."
+
+    def step(self, energy, state, key):
+        ahead = lambda x: energy(x + self.momentum * state.velocity)
+        return super().step(ahead, state, key)
+
+
+@dataclass(frozen=True)
+class Preconditioned(Langevin):
+    """Each pixel's step is divided by the root mean square of its gradients (pSGLD, Li
+    and others 2016, with 0.9 of the last mean kept), so that all move alike.
+    """
+
+    def init(self, energy, x):
+        return Preconditions(x, tf.zeros_like(x), tf.zeros([], tf.int32))
+
+    def step(self, energy, state, key):
+        grad = energy_and_grad(energy, state.x)[1]
+        grad = tf.clip_by_value(grad, -self.grad_clip, self.grad_clip)
+        squares = 0.9 * state.squares + 0.1 * grad**2
+        root = tf.minimum(self.settle / tf.cast(state.step + 1, tf.float32), 1.0)
+        noise = tf.random.stateless_normal(tf.shape(grad), key)
+        x = state.x - root**2 * self.step_size * grad / (tf.sqrt(squares) + 1e-3)
+        x = tf.clip_by_value(x + root * self.noise_scale * noise, *self.bounds)
+        zero = tf.zeros(tf.shape(x)[:1])
+        return Preconditions(x, squares, state.step + 1), Info(zero, zero + 1, zero)
+
+
+class Preconditions(NamedTuple):
+    x: tf.Tensor
+    squares: tf.Tensor  # mean square of the gradients
+    step: tf.Tensor
+
+
+@dataclass(frozen=True)
+class Ahead(Langevin):
+    "The first step is three times as long."
+
+    def step(self, energy, state, key):
+        far = tf.where(state.step == 0, 3.0, 1.0)
+        longer = Langevin(**(vars(self) | {"step_size": self.step_size * far}))
+        return longer.step(energy, state, key)
+
+
 LEVERS = {
     "textbook": BOOK.chain,
-    "ten times the noise": STABLE.chain,
-    "larger, settles from 150 on (default)": FOR_IMAGES,
-    "four times as large": LARGE,
-    "and momentum 0.3": replace(LARGE, momentum=0.3),
-    "and settles from 60 on": replace(LARGE, momentum=0.3, settle=60),
-    "settles, without momentum": replace(LARGE, settle=60),
-    "momentum 0.5": replace(LARGE, momentum=0.5, settle=60),
-    "fifteen times as large, settles from 16 on": Langevin(
-        150.0, 0.0128, 0.226, 0.0032, (-1.0, 1.0), 16.2
+    "ten times the noise": replace(BOOK.chain, noise_scale=0.05),
+    "half as long again, settles from 150 on": Langevin(
+        15.0, 0.06, grad_clip=0.03, bounds=(-1.0, 1.0), settle=150
     ),
-    "settles from 168 on": Langevin(15.0, 0.068, 0.03, 0.03, (-1.0, 1.0), 168),
+    "long steps": replace(CONSTANT, momentum=0.0),
+    "long steps with momentum": CONSTANT,
+    "long steps that settle": replace(FOR_IMAGES, momentum=0.0),
+    "long steps with momentum that settle (default)": FOR_IMAGES,
+    "default, momentum 0.6": replace(FOR_IMAGES, momentum=0.6),
+    "default, no noise": replace(FOR_IMAGES, noise_scale=0.0),
+    "default, twice the noise": replace(
+        FOR_IMAGES, noise_scale=2 * FOR_IMAGES.noise_scale
+    ),
+    "default, clipped at three times as much": replace(
+        FOR_IMAGES, grad_clip=3 * FOR_IMAGES.grad_clip
+    ),
+    "default, settles twice as late": replace(FOR_IMAGES, settle=2 * FOR_IMAGES.settle),
+    "default, Nesterov's gradient": Nesterov(**vars(FOR_IMAGES)),
+    "default, first step three times as long": Ahead(**vars(FOR_IMAGES)),
+    "preconditioned": Preconditioned(**(vars(FOR_IMAGES) | {"step_size": 0.3})),
 }
 
-SHOWN = list(LEVERS)[:1] + list(LEVERS)[2:6] + list(LEVERS)[8:9]
+SHOWN = list(LEVERS)[:7]
 
 
 def arguments():

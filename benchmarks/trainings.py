@@ -4,8 +4,8 @@ runs/seed1 ...` writes trainings.json.
 Each folder was written by `ebm_nb train` on MNIST and is named by recipe, epochs and
 seed. Samples start from uniform noise and have the
 defaults of `sample`, but for a training with the recipe BOOK, whose own settings are
-used. The table has the shipped weights too, from
-their report.json.
+used. Trainings that are in the file already stay. The table has the shipped weights
+too, from their report.json.
 """
 
 import argparse
@@ -64,7 +64,9 @@ def main():
         .uniform(-1, 1, (args.n, 32, 32, 1))
         .astype("float32")
     )
-    found = {}
+    before = json.loads(args.out.read_text()) if args.out.exists() else {}
+    same = (before.get("n"), before.get("seed")) == (args.n, args.seed)
+    found = before["trainings"] if same else {}
     for folder in args.folders:
         config = json.loads((folder / "config.json").read_text())
         recipe = "book" if "--recipe book" in config["command"] else "stable"

@@ -114,7 +114,7 @@ def sample(
     weights: options.Weights = "mnist",
     out: options.Target = Path("samples.png"),
     n: options.Number = 64,
-    steps: options.Walk = 1000,
+    steps: options.Walk = None,
     seed: options.Seed = 0,
     trajectory: options.Page = None,
     devices: options.Devices = None,
@@ -144,7 +144,10 @@ def sample(
     chosen = dealt(weights, devices)
     table = columns_of(weights, chosen.energy)
     outputs.check_kind(out, table, trajectory)
-    start = noise((n, *chosen.energy.input_shape[1:]), seed)
+    start, steps = (
+        noise((n, *chosen.energy.input_shape[1:]), seed),
+        steps or chosen.steps,
+    )
     if trajectory:
         x = portions.walked(*chosen[:2], start, steps, seed, trajectory)
     else:
@@ -162,7 +165,7 @@ def evaluate(
     data: options.Real = "mnist",
     out: options.Report = Path("evaluation"),
     n: options.Judged = 512,
-    steps: options.Walk = 1000,
+    steps: options.Walk = None,
     seed: options.Seed = 0,
 ) -> None:
     """Judge samples of trained weights by real images.
@@ -183,8 +186,8 @@ def evaluate(
     from ebm_nb.sampling import sample
     from ebm_nb.weights import energy_of, noise
 
-    (energy, sampler), (x_train, x_test) = energy_of(weights), load_images(data)
-    shape = energy.input_shape[1:]
+    (energy, sampler, usual), (x_train, x_test) = energy_of(weights), load_images(data)
+    steps, shape = steps or usual, energy.input_shape[1:]
     if shape != x_train.shape[1:]:
         raise ValueError(
             f"{weights} judges images {shape}, {data} has {x_train.shape[1:]}: choose "
@@ -233,7 +236,7 @@ def score(
     from ebm_nb.tasks import to_score
     from ebm_nb.weights import columns_of, energy_of
 
-    energy, sampler = energy_of(weights)
+    energy, sampler, _ = energy_of(weights)
     heading, names, x = to_score(data, columns_of(weights, energy))
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))
     rows = [(name, f"{value:.6g}") for name, value in zip(names, energies)]
@@ -273,10 +276,10 @@ def demo(
     from ebm_nb.weights import energy_of
 
     typer.echo(
-        "1. Weights trained on MNIST are shipped: from noise to digits in 1000 "
+        "1. Weights trained on MNIST are shipped: from noise to digits in 60 "
         "Langevin steps."
     )
-    energy, sampler = energy_of("mnist")
+    energy, sampler, _ = energy_of("mnist")
     draw(energy, out, "mnist_", seed, sampler)
     typer.echo(
         f"2. A training on the embedded digits: {epochs} epochs of {steps_per_epoch} "

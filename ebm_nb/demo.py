@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import typer
 
-from ebm_nb.frames import spaced
 from ebm_nb.langevin import Langevin
 from ebm_nb.pictures import image_grid, image_strip
 from ebm_nb.plot import save
@@ -25,18 +24,15 @@ from ebm_nb.training import EnergyModel
 from ebm_nb.weights import noise
 
 # %% ../nbs/76_demo.ipynb #346cf60d
-_SHOWN = (0, 1, 3, 5, 10, 30, 50, 100, 300, 1000)
+_SHOWN = (0, 1, 3, 5, 8, 12, 18, 28, 42, 60)
 
 
 def draw(
     energy: keras.Model, out: Path, prefix: str, seed: int, sampler: Langevin
 ) -> Trajectory:
-    "Write 64 samples after 1000 steps and the way of the first of them."
-    kept = np.union1d(_SHOWN, spaced(1001, 120, "log"))
+    "Write 64 samples after 60 steps and the way of the first of them."
     start = noise((64, 32, 32, 1), seed)
-    walk = sample_trajectory(
-        energy, start, 1000, sampler, keep=kept, seed=seed, progress=True
-    )
+    walk = sample_trajectory(energy, start, 60, sampler, keep=61, seed=seed)
     way = walk.x[np.isin(walk.step, _SHOWN), 0]
     for picture, name in (
         (image_grid(walk.x[-1]), "samples.png"),
@@ -46,16 +42,7 @@ def draw(
     return walk
 
 # %% ../nbs/76_demo.ipynb #366f740c
-_SHORT = replace(
-    STABLE,
-    chain=replace(STABLE.chain, noise_scale=0.02),
-    sampler=None,
-    capacity=1024,
-    fresh=0.05,
-    last_fresh=None,
-    learning_rate=1e-3,
-    averaging=0.99,
-)
+_SHORT = replace(STABLE, capacity=1024, decay_steps=600, averaging=0.99)
 
 
 def learn(out: Path, command: str, plan: Plan) -> EnergyModel:

@@ -46,7 +46,7 @@ class OneDevice:
     def buffer(self, shape: tuple[int, ...], recipe: Any, key: Any) -> Any:
         "The recipe's replay buffer of chains of a shape."
         kept = recipe.capacity, recipe.fresh, recipe.in_place, recipe.bounds
-        return ReplayBuffer(shape, *kept, key)
+        return ReplayBuffer(shape, *kept, key, recipe.life)
 
     def key(self, key: Any) -> Any:
         "From where the noise of training comes."

@@ -36,7 +36,14 @@ Weights = Annotated[
         )
     ),
 ]
-Walk = Annotated[int, typer.Option(min=1, help="Langevin steps from uniform noise.")]
+Walk = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Langevin steps from uniform noise; if not given, the recipe's: 60 for "
+        "images.",
+    ),
+]
 
 # %% ../nbs/70_options.ipynb #bee2d0fa
 RecipeName = StrEnum("RecipeName", ["stable", "book"])

@@ -114,7 +114,7 @@ def sampled(
     """
     from ebm_nb import sampling, scale  # TensorFlow, for which `finished` doesn't wait
 
-    energy, sampler, strategy = dealt
+    energy, sampler, _, strategy = dealt
     walk = (energy, start, steps, sampler)
     # a part for each is all there is to do
     if strategy and len(start) <= PORTION * strategy.num_replicas_in_sync:

@@ -56,8 +56,7 @@ class Recipe:
         sampler_steps: steps of such a sample.
         capacity: chains in the replay buffer, at least one batch.
         fresh: share of the drawn chains that start anew.
-        last_fresh: what `fresh` falls to over `decay_steps`, as the life 1 / fresh
-            grows steadily; None keeps it.
+        life: steps after which a chain starts anew in any case, or None.
         in_place: where the buffer puts chains back, see `replay.ReplayBuffer`.
         data_noise: standard deviation of the noise on the data.
         alpha: weight of the mean of E^2.
@@ -77,7 +76,7 @@ class Recipe:
     sampler_steps: Count = 1000
     capacity: Count = 8192
     fresh: Share = 0.05
-    last_fresh: Positive | None = None
+    life: Count | None = None
     in_place: bool = False
     data_noise: NonNegative = 0.005
     alpha: NonNegative = 0.1
@@ -136,11 +135,6 @@ def _check_fit(recipe: Recipe) -> None:
             "chain must have bounds, between which its chains begin: give those of the "
             "data, such as bounds=(-1, 1)."
         )
-    if recipe.last_fresh is not None and recipe.last_fresh > recipe.fresh:
-        raise ValueError(
-            f"last_fresh must be at most fresh, {recipe.fresh}, got "
-            f"{recipe.last_fresh}."
-        )
     if recipe.capacity < recipe.batch_size:
         raise ValueError(
             f"capacity must be at least one batch, {recipe.batch_size}, got "
@@ -160,17 +154,9 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
         for name in ("chain", "sampler")
         if config.get(name)
     }
-    return Recipe(**{**config, **made})
-
-
-def fresh_at(recipe: Recipe, updates: Any) -> Any:
-    "The share of fresh chains after so many updates."
-    if recipe.last_fresh is None or recipe.decay_steps is None:
-        return recipe.fresh
-    progress = tf.minimum(tf.cast(updates, tf.float32) / recipe.decay_steps, 1.0)
-    return 1 / (
-        1 / recipe.fresh + (1 / recipe.last_fresh - 1 / recipe.fresh) * progress
-    )
+    old = ("last_fresh",)  # settings of former versions
+    kept = {name: value for name, value in config.items() if name not in old}
+    return Recipe(**{**kept, **made})
 
 
 def noisy(recipe: Recipe, x: Any, key: Any) -> tf.Tensor:
@@ -209,16 +195,17 @@ def adam_of(recipe: Recipe, scale: keras.Variable) -> keras.optimizers.Optimizer
 # %% ../nbs/35_recipe.ipynb #26bc964a
 BOOK = Recipe()
 STABLE = Recipe(
-    chain=Langevin(10.0, 0.05, grad_clip=0.03, bounds=(-1.0, 1.0)),
-    chain_steps=10,
+    chain=Langevin(64.0, 0.07, 0.3, grad_clip=0.01, bounds=(-1.0, 1.0), settle=25),
+    chain_steps=5,
     sampler=FOR_IMAGES,
-    fresh=0.2,
-    last_fresh=0.03,
+    sampler_steps=60,
+    fresh=0.0,
+    life=100,
     in_place=True,
     data_noise=0.06,
-    learning_rate=8e-4,
+    learning_rate=1.2e-3,
     beta_1=0.0,
     clipnorm=0.1,
-    decay_steps=5616,
+    decay_steps=4680,
     averaging=0.999,
 )

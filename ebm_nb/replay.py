@@ -58,6 +58,7 @@ class ReplayBuffer(keras.layers.Layer):
             oldest dropped); True, where each was drawn.
         bounds: of the noise.
         seed: of the first chains, int32 (2,).
+        life: steps after which a drawn chain restarts in any case, or None.
     """
 
     @checked
@@ -69,10 +70,11 @@ class ReplayBuffer(keras.layers.Layer):
         in_place: bool = False,
         bounds: Bounds = (-1.0, 1.0),
         seed: Key = (0, 0),
+        life: Count | None = None,
     ) -> None:
         super().__init__(name="replay", dtype="float32")
         self.capacity, self.fresh, self.in_place = capacity, fresh, in_place
-        self.bounds = bounds[0], bounds[1]
+        self.bounds, self.life = (bounds[0], bounds[1]), life
         start = lambda shape, dtype: uniform(shape, seed, bounds)
         fixed = {"trainable": False}
         self.chains = self.add_weight(
@@ -96,15 +98,12 @@ class ReplayBuffer(keras.layers.Layer):
         return self.chains.value[:n]
 
     @checked
-    def draw(
-        self, n: Count | Scalar, seed: Key, fresh: Share | Scalar | None = None
-    ) -> Drawn:
+    def draw(self, n: Count | Scalar, seed: Key) -> Drawn:
         """n different chains, some of them fresh noise.
 
         Args:
             n: at most capacity.
             seed: int32 (2,).
-            fresh: another probability than the buffer's, a number or a scalar tensor.
 
         Returns:
             Their slots (n,), states (n, ...) and steps (n,).
@@ -116,13 +115,13 @@ class ReplayBuffer(keras.layers.Layer):
         keys = [tf.random.experimental.stateless_fold_in(seed, i) for i in range(3)]
         chances = tf.random.stateless_uniform([self.capacity], keys[0])
         slots = tf.math.top_k(chances, n, sorted=False).indices
-        x = tf.gather(self.chains.value, slots)
-        restart = tf.random.stateless_uniform(
-            [n] + [1] * (len(x.shape) - 1), keys[1]
-        ) < (self.fresh if fresh is None else fresh)
-        x = tf.where(restart, uniform(tf.shape(x), keys[2], self.bounds), x)
-        steps = tf.gather(self.steps.value, slots)
-        return Drawn(slots, x, tf.where(tf.reshape(restart, [-1]), 0, steps))
+        x, steps = (tf.gather(each.value, slots) for each in (self.chains, self.steps))
+        restart = tf.random.stateless_uniform([n], keys[1]) < self.fresh
+        if self.life is not None:
+            restart |= steps >= self.life
+        whole = tf.reshape(restart, [-1] + [1] * (len(x.shape) - 1))
+        x = tf.where(whole, uniform(tf.shape(x), keys[2], self.bounds), x)
+        return Drawn(slots, x, tf.where(restart, 0, steps))
 
     @checked
     def write(

@@ -64,7 +64,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     @checked
     def __init__(
-        self, folder: PathLike, n: Count = 64, steps: Count = 256, seed: Seed = 0
+        self, folder: PathLike, n: Count = 64, steps: Count = 60, seed: Seed = 0
     ) -> None:
         super().__init__()
         self.folder, self.n, self.steps, self.seed = Path(folder), n, steps, seed

@@ -142,7 +142,7 @@ def _stops(steps: int, progress: bool) -> list[int]:
 def sample(
     energy: Energy,
     x0: Chains,
-    steps: Count = 1000,
+    steps: Count = 60,
     sampler: Sampler = FOR_IMAGES,
     *,
     seed: Seed = 0,
@@ -197,7 +197,7 @@ def sample(
 def sample_portions(
     energy: Energy,
     x0: Chains,
-    steps: Count = 1000,
+    steps: Count = 60,
     sampler: Sampler = FOR_IMAGES,
     *,
     done: Index = 0,
@@ -256,7 +256,7 @@ def _kept(steps: int, keep: Any) -> np.ndarray:
 def sample_trajectory(
     energy: Energy,
     x0: Chains,
-    steps: Count = 1000,
+    steps: Count = 60,
     sampler: Sampler = FOR_IMAGES,
     *,
     keep: Annotated[int, whole(2)] | Annotated[ArrayLike, array("(K,)", "iu")] = 120,

@@ -67,7 +67,7 @@ class ShardedBuffer(keras.layers.Layer):
         for number, device in enumerate(devices, self.first):
             key = fold(tf.constant(seed), number) if self.replicas > 1 else seed
             with tf.device(on or device):
-                self.shards.append(Shard(shape, size, *kept, key))
+                self.shards.append(Shard(shape, size, *kept, key, recipe.life))
         self.built = True
 
     def here(self) -> Shard:
@@ -81,8 +81,8 @@ class ShardedBuffer(keras.layers.Layer):
         found = gathered(self.strategy, look)
         return tf.constant(found.reshape(-1, *found.shape[2:]))
 
-    def draw(self, n: Any, seed: Any, fresh: Any = None) -> Drawn:
-        return self.here().draw(n, seed, fresh)
+    def draw(self, n: Any, seed: Any) -> Drawn:
+        return self.here().draw(n, seed)
 
     def write(self, slots: Any, x: Any, steps: Any) -> None:
         self.here().write(slots, x, steps)

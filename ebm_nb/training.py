@@ -28,7 +28,7 @@ from ebm_nb.inputs import (
     input_shape,
 )
 from .langevin import fold, integer_key
-from .recipe import STABLE, Recipe, adam_of, fresh_at, noisy, sampler_of
+from .recipe import STABLE, Recipe, adam_of, noisy, sampler_of
 from .replay import uniform
 from .types import Count, Index, Seed, Shape, checked, instance
 
@@ -127,8 +127,8 @@ class EnergyModel(AveragedModel):
 
     def _walked(self, n: Any, draw_key: Any, chain_key: Any) -> tf.Tensor:
         "n chains of the buffer, some steps further."
-        recipe, updates = self.recipe, self.optimizer.iterations
-        slots, x, done = self.buffer.draw(n, draw_key, fresh_at(recipe, updates))
+        recipe = self.recipe
+        slots, x, done = self.buffer.draw(n, draw_key)
         way = chain_key, recipe.chain_steps
         x = walk(self.energy, recipe.chain, x, *way, done=done)
         self.buffer.write(slots, x, done + recipe.chain_steps)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ebm_nb.files import load_energy, load_pretrained
 from ebm_nb.langevin import FOR_IMAGES, Langevin
-from ebm_nb.recipe import recipe_of, sampler_of
+from ebm_nb.recipe import STABLE, recipe_of, sampler_of
 from ebm_nb.scale import make_strategy
 from ebm_nb.tables import Table
 
@@ -36,16 +36,17 @@ def _config(weights: str) -> dict[str, Any]:
     return json.loads(config.read_text(encoding="utf-8"))
 
 # %% ../nbs/73_weights.ipynb #2efbe2f9
-def energy_of(weights: str) -> tuple[keras.Model, Langevin]:
-    """The energy named on the command line, and what samples it: the sampler that it
-    was trained for, where that is known, or else the one for images.
+def energy_of(weights: str) -> tuple[keras.Model, Langevin, int]:
+    """The energy named on the command line, and what samples it in how many steps: the
+    sampler that it was trained for, where that is known, or else the one for images.
     """
     if weights in SHIPPED:
-        return load_pretrained(weights), FOR_IMAGES
+        return load_pretrained(weights), FOR_IMAGES, STABLE.sampler_steps
     energy = load_energy(Path(weights))
     try:
-        recipe = _config(weights).get("recipe")
-        return energy, sampler_of(recipe_of(recipe)) if recipe else FOR_IMAGES
+        config = _config(weights).get("recipe")
+        recipe = recipe_of(config) if config else STABLE
+        return energy, sampler_of(recipe), recipe.sampler_steps
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"{weights} holds no recipe that can be sampled with: mend config.json or "
@@ -73,10 +74,13 @@ def columns_of(weights: str, energy: keras.Model) -> Table | None:
 
 # %% ../nbs/73_weights.ipynb #d667dcc0
 class Dealt(NamedTuple):
-    "An energy and its sampler; on several devices, the strategy of their copies."
+    """An energy, its sampler and its number of steps; on several devices, the strategy
+    of their copies.
+    """
 
     energy: keras.Model
     sampler: Langevin
+    steps: int
     strategy: Any
 
 

@@ -112,7 +112,6 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "outputs": {"files", "pictures", "plot", "scrubber", "tables"},
     "portions": {"files", "frames", "outputs", "sampling", "scale", "terminal"},
     "demo": {
-        "frames",
         "langevin",
         "pictures",
         "plot",

@@ -212,8 +212,8 @@ MUTANTS = [
         (
             "langevin",
             "momentum without noise",
-            "x + velocity + noise_scale * noise",
-            "x + velocity",
+            "[x, velocity, noise_scale * noise]",
+            "[x, velocity]",
         ),
         (
             "langevin",
@@ -359,18 +359,6 @@ MUTANTS = [
         ("sampling", "norm of another kind", "-1]), axis=1)", "-1]), 1, axis=1)"),
         (
             "replay",
-            "draw ignores fresh",
-            "self.fresh if fresh is None else fresh",
-            "self.fresh",
-        ),
-        (
-            "replay",
-            "single pixels restart",
-            "[n] + [1] * (len(x.shape) - 1), keys[1]",
-            "tf.shape(x), keys[1]",
-        ),
-        (
-            "replay",
             "fresh noise tied to the restart",
             "keys[2], self.bounds",
             "keys[1], self.bounds",
@@ -382,10 +370,12 @@ MUTANTS = [
             "uniform(shape, seed, bounds)\n",
             "uniform(shape, seed)\n",
         ),
+        ("replay", "no chain is fresh", "keys[1]) < self.fresh", "keys[1]) < 0.0"),
+        ("replay", "lives for ever", "steps >= self.life", "steps < 0"),
         (
             "replay",
             "a restart keeps its count",
-            "tf.where(tf.reshape(restart, [-1]), 0, steps)",
+            "tf.where(restart, 0, steps)",
             "steps",
         ),
         (
@@ -472,24 +462,6 @@ MUTANTS = [
             "every update the same noise",
             "key = fold(self.devices.key(stream), updates)",
             "key = self.devices.key(stream)",
-        ),
-        (
-            "training",
-            "share of fresh chains stays",
-            "draw_key, fresh_at(recipe, updates)",
-            "draw_key",
-        ),
-        (
-            "recipe",
-            "lives grow from twice as long",
-            "(1 / recipe.last_fresh - 1 / recipe.fresh)",
-            "(1 / recipe.last_fresh)",
-        ),
-        (
-            "recipe",
-            "lives grow for ever",
-            "tf.minimum(tf.cast(updates, tf.float32) / recipe.decay_steps, 1.0)",
-            "tf.cast(updates, tf.float32) / recipe.decay_steps",
         ),
         ("recipe", "rate rises", "(1 + tf.cos(", "(1 - tf.cos("),
         (

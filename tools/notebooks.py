@@ -32,7 +32,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 CHATTER = re.compile(
     r"""
     ^(\d{4}-\d\d-\d\d\ [\d:.]+:\ [IWEF]\ (external|tensorflow)/  # TensorFlow's C++ log
-    |[IWEF]\d{4}\ [\d:.]+\ +\d+\ .*\.cc:\d+\]                    # absl's
+    |[IWEF]\d{4}\ [\d:.]+\ +\d+\ .*\.(cc|h):\d+\]                # absl's
     |WARNING:\ All\ log\ messages\ before\ absl
     |To\ enable\ the\ following\ instructions)""",
     re.X,
