@@ -154,9 +154,9 @@ class Langevin:
         step_size, noise_scale = self._settled(step, x)
         noise = tf.random.stateless_normal(tf.shape(x), key, dtype=x.dtype)
         if self._moves_on():
-            velocity = self.momentum * velocity - step_size * grad
-            # one sum, so that TensorFlow adds in one order in every graph
-            x = tf.add_n([x, velocity, noise_scale * noise])
+            # a sum of three would be added in another order in some graphs
+            back = step_size * grad - self.momentum * velocity
+            x, velocity = x + noise_scale * noise - back, -back
         else:
             x = x - step_size * grad + noise_scale * noise
         if self.bounds is not None:

@@ -200,20 +200,20 @@ MUTANTS = [
         (
             "langevin",
             "momentum: uphill",
-            "* velocity - step_size * grad",
-            "* velocity + step_size * grad",
+            "= step_size * grad - self.momentum",
+            "= -step_size * grad - self.momentum",
         ),
         (
             "langevin",
             "momentum forgotten",
-            "self.momentum * velocity - step",
-            "0 * velocity - step",
+            "step_size * grad - self.momentum * velocity",
+            "step_size * grad - 0 * velocity",
         ),
         (
             "langevin",
             "momentum without noise",
-            "[x, velocity, noise_scale * noise]",
-            "[x, velocity]",
+            "x + noise_scale * noise - back",
+            "x - back",
         ),
         (
             "langevin",
