@@ -31,6 +31,7 @@ from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402
 from ebm_nb.reports import save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
+from ebm_nb.weights import noise  # noqa: E402
 
 UPDATE = 3  # what an update costs, in Langevin steps
 OLD_STEP = Langevin(10.0, 0.05, grad_clip=0.03, bounds=(-1.0, 1.0))
@@ -118,7 +119,7 @@ def judged(model, lever, steps, n, judge, real):
     noise, read as the lever says.
     """
     recipe = replace(model.recipe, **READINGS.get(lever, {}))
-    x0 = np.random.default_rng(1).uniform(-1, 1, (n, 32, 32, 1)).astype("float32")
+    x0 = noise((n, 32, 32, 1), 1)
     energy = model.averaged if recipe.averaging else model.energy
     walk = sample_trajectory(
         energy, x0, max(steps), sampler_of(recipe), keep=steps, seed=1

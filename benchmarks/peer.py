@@ -36,6 +36,7 @@ from ebm_nb.langevin import FOR_IMAGES, Langevin  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
 from ebm_nb.pictures import image_grid  # noqa: E402
 from ebm_nb.plot import save  # noqa: E402
+from ebm_nb.weights import noise  # noqa: E402
 
 FILE = Path("peers") / "uva_tutorial8_mnist.npz"
 RECIPE = Langevin(10.0, 0.005, grad_clip=0.03, bounds=(-1.0, 1.0))
@@ -128,11 +129,7 @@ def main():
     judge, energy = load_judge(), load_peer(args.peer)
     ref = reference(x_train, x_test, judge)
     print(f"energy of test images {np.mean(energy(x_test[:512, 2:-2, 2:-2])):.3f}")
-    x0 = (
-        np.random.default_rng(args.seed)
-        .uniform(-1, 1, (args.n, 28, 28, 1))
-        .astype("float32")
-    )
+    x0 = noise((args.n, 28, 28, 1), args.seed)
     print(f"energy of uniform noise {np.mean(energy(x0)):.3f}")
     steps, reports = sorted(args.steps), {}
     for name, sampler in {"its own": RECIPE, "our sampler": FOR_IMAGES}.items():

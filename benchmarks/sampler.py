@@ -64,10 +64,11 @@ class Preconditioned(Langevin):
         grad = energy_and_grad(energy, state.x)[1]
         grad = tf.clip_by_value(grad, -self.grad_clip, self.grad_clip)
         squares = 0.9 * state.squares + 0.1 * grad**2
-        root = tf.minimum(self.settle / tf.cast(state.step + 1, tf.float32), 1.0)
+        step_size, noise_scale = self._settled(state.step, state.x)
         noise = tf.random.stateless_normal(tf.shape(grad), key)
-        x = state.x - root**2 * self.step_size * grad / (tf.sqrt(squares) + 1e-3)
-        x = tf.clip_by_value(x + root * self.noise_scale * noise, *self.bounds)
+        x = state.x - step_size * grad / (tf.sqrt(squares) + 1e-3)
+        low, high = self.bounds[0], self.bounds[1]  # a tensor, inside a graph
+        x = tf.clip_by_value(x + noise_scale * noise, low, high)
         zero = tf.zeros(tf.shape(x)[:1])
         return Preconditions(x, squares, state.step + 1), Info(zero, zero + 1, zero)
 
@@ -84,8 +85,8 @@ class Ahead(Langevin):
 
     def step(self, energy, state, key):
         far = tf.where(state.step == 0, 3.0, 1.0)
-        longer = Langevin(**(vars(self) | {"step_size": self.step_size * far}))
-        return longer.step(energy, state, key)
+        longer = replace(self, step_size=self.step_size * far)
+        return Langevin.step(longer, energy, state, key)
 
 
 LEVERS = {

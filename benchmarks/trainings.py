@@ -17,14 +17,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402
-
 from ebm_nb.recipe import BOOK, STABLE, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402
 from ebm_nb.reports import compare, evaluate, reference, save_report  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
+from ebm_nb.weights import noise  # noqa: E402
 
 
 def arguments():
@@ -59,11 +58,7 @@ def main():
     x_train, x_test = load_images("mnist")
     judge, steps = load_judge(), sorted(args.steps)
     ref = reference(x_train, x_test, judge)
-    noise = (
-        np.random.default_rng(args.seed)
-        .uniform(-1, 1, (args.n, 32, 32, 1))
-        .astype("float32")
-    )
+    start = noise((args.n, 32, 32, 1), args.seed)
     before = json.loads(args.out.read_text()) if args.out.exists() else {}
     same = (before.get("n"), before.get("seed")) == (args.n, args.seed)
     found = before["trainings"] if same else {}
@@ -73,7 +68,7 @@ def main():
         sampler = sampler_of(BOOK if recipe == "book" else STABLE)
         walk = sample_trajectory(
             load_energy(folder),
-            noise,
+            start,
             steps[-1],
             sampler,
             keep=steps,

@@ -144,10 +144,8 @@ def sample(
     chosen = dealt(weights, devices)
     table = columns_of(weights, chosen.energy)
     outputs.check_kind(out, table, trajectory)
-    start, steps = (
-        noise((n, *chosen.energy.input_shape[1:]), seed),
-        steps or chosen.steps,
-    )
+    start = noise((n, *chosen.energy.input_shape[1:]), seed)
+    steps = steps or chosen.steps
     if trajectory:
         x = portions.walked(*chosen[:2], start, steps, seed, trajectory)
     else:

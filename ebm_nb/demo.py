@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import typer
 
 from ebm_nb.langevin import Langevin
@@ -33,7 +32,7 @@ def draw(
     "Write 64 samples after 60 steps and the way of the first of them."
     start = noise((64, 32, 32, 1), seed)
     walk = sample_trajectory(energy, start, 60, sampler, keep=61, seed=seed)
-    way = walk.x[np.isin(walk.step, _SHOWN), 0]
+    way = walk.x[list(_SHOWN), 0]
     for picture, name in (
         (image_grid(walk.x[-1]), "samples.png"),
         (image_strip(way, _SHOWN, "step"), "trajectory.png"),
@@ -42,7 +41,7 @@ def draw(
     return walk
 
 # %% ../nbs/76_demo.ipynb #366f740c
-_SHORT = replace(STABLE, capacity=1024, decay_steps=600, averaging=0.99)
+_SHORT = replace(STABLE, capacity=1024, averaging=0.99)
 
 
 def learn(out: Path, command: str, plan: Plan) -> EnergyModel:

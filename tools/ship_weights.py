@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
 from ebm_nb.recipe import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
@@ -29,11 +28,13 @@ from ebm_nb.judge import load_judge  # noqa: E402
 from ebm_nb.reports import compare, evaluate, reference  # noqa: E402
 from ebm_nb.langevin import FOR_IMAGES  # noqa: E402
 from ebm_nb.sampling import sample_trajectory  # noqa: E402
+from ebm_nb.weights import noise  # noqa: E402
 
 LIMIT = 500_000  # bytes of a file in the wheel
 NEXT = (
-    "Next: python tools/notebooks.py 03_energy 24_files 07_training 10_evaluation "
-    "11_applications index && python tools/readme.py"
+    "Next: python tools/notebooks.py 04_langevin 07_training 08_trajectory "
+    "10_evaluation 11_applications 12_log_z 24_files 28_scrubber index && python "
+    "tools/readme.py"
 )
 
 
@@ -97,12 +98,9 @@ def judged(energy, data, steps, n, seed):
     indices.
     """
     x_train, x_test = load_images(data)
-    judge, noise = (
-        load_judge(),
-        np.random.default_rng(seed).uniform(-1, 1, (n, 32, 32, 1)).astype("float32"),
-    )
+    judge, start = load_judge(), noise((n, 32, 32, 1), seed)
     walk = sample_trajectory(
-        energy, noise, max(steps), keep=[0, *steps], seed=seed, progress=True
+        energy, start, max(steps), keep=[0, *steps], seed=seed, progress=True
     )
     ref = reference(x_train, x_test, judge)
     reports = {
