@@ -46,10 +46,38 @@ def langevin(w, x, key, steps, step_size, noise_scale, grad_clip):
     return jax.lax.fori_loop(0, steps, body, x)
 
 
-def sample(x, steps, noise_scale, step_size):
-    return np.asarray(
-        langevin(weights, x, jax.random.key(0), steps, step_size, noise_scale, 0.03)
-    )
+@jax.jit
+def settling(w, x, key, steps, chain, done):
+    "Langevin with momentum that settles by the steps that each chain has done."
+
+    def body(i, state):
+        x, velocity = state
+        grad = jax.grad(lambda x: energy(w, x).sum())(x)
+        grad = jnp.clip(grad, -chain["grad_clip"], chain["grad_clip"])
+        root = jnp.minimum(chain["settle"] / (done + i + 1), 1.0).reshape(-1, 1, 1, 1)
+        velocity = chain["momentum"] * velocity - root**2 * chain["step_size"] * grad
+        noise = jax.random.normal(jax.random.fold_in(key, i), x.shape)
+        return jnp.clip(
+            x + velocity + root * chain["noise_scale"] * noise, -1, 1
+        ), velocity
+
+    return jax.lax.fori_loop(0, steps, body, (x, jnp.zeros_like(x)))[0]
+
+
+def walk(w, x, key, steps, chain, done):
+    if chain["settle"]:
+        numbers = {name: chain[name] for name in NUMBERS}
+        return settling(w, x, key, steps, numbers, done)
+    plain = chain["step_size"], chain["noise_scale"], chain["grad_clip"]
+    return langevin(w, x, key, steps, *plain)
+
+
+NUMBERS = ["step_size", "noise_scale", "momentum", "grad_clip", "settle"]
+
+
+def sample(x, steps, chain):
+    key, done = jax.random.key(0), jnp.zeros(len(x))
+    return np.asarray(walk(weights, jnp.asarray(x), key, steps, chain, done))
 
 
 def loss(w, x_pos, x_neg, alpha):
@@ -72,10 +100,7 @@ def adam(recipe, w, grads, m, v, done):
 
 
 def trainer(recipe, images):
-    size, kernel = (
-        recipe["batch_size"],
-        (recipe["step_size"], recipe["noise_scale"], recipe["grad_clip"]),
-    )
+    size, life = recipe["batch_size"], recipe["life"] or jnp.inf
     zeros = lambda: [jnp.zeros_like(a) for a in weights]
     buffer = jax.random.uniform(
         jax.random.key(1), (recipe["capacity"], 32, 32, 1), minval=-1, maxval=1
@@ -86,13 +111,14 @@ def trainer(recipe, images):
         zeros(),
         [jnp.array(a) for a in weights],
         buffer,
+        jnp.zeros(len(buffer)),
         jnp.zeros((), "int32"),
     )
     images, recipe = jnp.asarray(images), dict(recipe)
 
     @partial(jax.jit, donate_argnums=0)
     def train_step(state, images):
-        w, m, v, average, buffer, done = state
+        w, m, v, average, buffer, steps, done = state
         keys = jax.random.split(jax.random.fold_in(jax.random.key(2), done), 6)
         x_pos = images[jax.random.randint(keys[0], [size], 0, len(images))]
         x_pos = jnp.clip(
@@ -100,22 +126,25 @@ def trainer(recipe, images):
             -1,
             1,
         )
-        x = buffer[jax.lax.top_k(jax.random.uniform(keys[2], [len(buffer)]), size)[1]]
-        fresh = jax.random.uniform(keys[3], (size, 1, 1, 1)) < recipe["fresh"]
+        slots = jax.lax.top_k(jax.random.uniform(keys[2], [len(buffer)]), size)[1]
+        x, walked = buffer[slots], steps[slots]
+        fresh = jax.random.uniform(keys[3], [size]) < recipe["fresh"]
+        fresh = (fresh | (walked >= life)).reshape(-1, 1, 1, 1)
         x = jnp.where(
             fresh, jax.random.uniform(keys[4], x.shape, minval=-1, maxval=1), x
         )
-        x_neg = langevin(w, x, keys[5], recipe["steps"], *kernel)
-        buffer = jax.lax.dynamic_update_slice(
-            buffer, x_neg, (done * size % len(buffer), 0, 0, 0)
-        )
+        walked = jnp.where(fresh.ravel(), 0, walked)
+        x_neg = walk(w, x, keys[5], recipe["chain_steps"], recipe["chain"], walked)
+        written = slots if recipe["in_place"] else jnp.arange(size) + done * size
+        buffer = buffer.at[written % len(buffer)].set(x_neg)
+        steps = steps.at[written % len(buffer)].set(walked + recipe["chain_steps"])
         value, grads = jax.value_and_grad(loss)(w, x_pos, x_neg, recipe["alpha"])
         w, m, v = adam(recipe, w, grads, m, v, done)
         keep = recipe["averaging"]
         average = (
             [keep * a + (1 - keep) * b for a, b in zip(average, w)] if keep else average
         )
-        return (w, m, v, average, buffer, done + 1), value
+        return (w, m, v, average, buffer, steps, done + 1), value
 
     def step():
         nonlocal state

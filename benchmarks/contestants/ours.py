@@ -1,7 +1,7 @@
 """ebm_nb from Python, with TensorFlow's default threads."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from ebm_nb import sampling
 from ebm_nb.images import batches
 from ebm_nb.energy import energy_cnn
 from ebm_nb.files import load_pretrained
-from ebm_nb.langevin import FOR_IMAGES
+from ebm_nb.langevin import Langevin
 from ebm_nb.recipe import BOOK, STABLE, recipe_of
 from ebm_nb.training import EnergyModel
 
@@ -28,13 +28,7 @@ def write_weights(folder):
             for name, weight in zip(names, energy.trainable_variables)
         },
     )
-    return {"BOOK": told(BOOK), "STABLE": told(STABLE)}
-
-
-def told(recipe):
-    "A recipe as a dict, with the settings of its chains beside the others."
-    steps = {"steps": recipe.chain_steps}
-    return {**asdict(recipe), **asdict(recipe.chain), **steps}
+    return {"BOOK": asdict(BOOK), "STABLE": asdict(STABLE)}
 
 
 def load(folder):
@@ -49,16 +43,15 @@ def energies(x):
     return energy(x).numpy()
 
 
-def sample(x, steps, noise_scale, step_size):
-    sampler = replace(FOR_IMAGES, noise_scale=noise_scale, step_size=step_size)
-    return sampling.sample(energy, x, steps, sampler)
+def sample(x, steps, chain):
+    sampler = Langevin(**{**chain, "bounds": tuple(chain["bounds"])})
+    return sampling.sample(energy, x, steps, sampler, batch_size=len(x))
 
 
 def trainer(recipe, images):
-    known = {name: recipe[name] for name in asdict(BOOK)}
     network = energy_cnn()
     network.set_weights(energy.get_weights())
-    model = EnergyModel(network, recipe_of(known))
+    model = EnergyModel(network, recipe_of(recipe))
     model.compile()
     data = iter(batches(images, recipe["batch_size"]))
     step = model.make_train_function() or model.train_function

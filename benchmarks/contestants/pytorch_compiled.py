@@ -21,9 +21,19 @@ def langevin_step(model, x, step_size, noise_scale, grad_clip):
     ).clamp(-1, 1)
 
 
-sample = partial(pytorch_eager.sample, step=langevin_step)
+@torch.compile
+def settling_step(model, x, velocity, root, chain):
+    grad, clip = torch.func.grad(lambda x: model(x).sum())(x), chain["grad_clip"]
+    down = root**2 * chain["step_size"] * grad.clamp(-clip, clip)
+    velocity = chain["momentum"] * velocity - down
+    noise = root * chain["noise_scale"] * torch.randn_like(x)
+    return (x + velocity + noise).clamp(-1, 1), velocity
+
+
+HOW = langevin_step, settling_step
+sample = partial(pytorch_eager.sample, how=HOW)
 trainer = partial(
     pytorch_eager.trainer,
-    step=langevin_step,
+    how=HOW,
     losses=torch.compile(pytorch_eager.losses),
 )

@@ -75,22 +75,40 @@ def langevin_step(model, x, step_size, noise_scale, grad_clip):
         ).clamp_(-1, 1)
 
 
-def langevin(model, x, steps, *kernel, step=langevin_step):
+def settling_step(model, x, velocity, root, chain):
+    "With momentum; `root` (B, 1, 1, 1) is how far each chain has settled."
+    x, clip = x.detach().requires_grad_(True), chain["grad_clip"]
+    (grad,) = torch.autograd.grad(model(x).sum(), x)
+    with torch.no_grad():
+        down = root**2 * chain["step_size"] * grad.clamp_(-clip, clip)
+        velocity = chain["momentum"] * velocity - down
+        noise = root * chain["noise_scale"] * torch.randn_like(x)
+        return (x + velocity + noise).clamp_(-1, 1), velocity
+
+
+STEPS = langevin_step, settling_step
+
+
+def walk(model, x, steps, chain, done, how=STEPS):
+    plain, settling = how
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    for _ in range(steps):
-        x = step(model, x, *kernel)
+    velocity = torch.zeros_like(x)
+    for i in range(steps):
+        if chain["settle"]:
+            root = (chain["settle"] / (done + i + 1)).clamp(max=1).reshape(-1, 1, 1, 1)
+            x, velocity = settling(model, x, velocity, root, chain)
+        else:
+            numbers = chain["step_size"], chain["noise_scale"], chain["grad_clip"]
+            x = plain(model, x, *numbers)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return x.detach()
 
 
-def sample(x, steps, noise_scale, step_size, step=langevin_step):
-    return (
-        langevin(model, tensor(x), steps, step_size, noise_scale, 0.03, step=step)
-        .numpy()
-        .transpose(0, 2, 3, 1)
-    )
+def sample(x, steps, chain, how=STEPS):
+    done = torch.zeros(len(x))
+    return walk(model, tensor(x), steps, chain, done, how).numpy().transpose(0, 2, 3, 1)
 
 
 def losses(model, x_pos, x_neg, alpha):
@@ -98,7 +116,7 @@ def losses(model, x_pos, x_neg, alpha):
     return real.mean() - fake.mean() + alpha * (real**2 + fake**2).mean()
 
 
-def trainer(recipe, images, step=langevin_step, losses=losses):
+def trainer(recipe, images, how=STEPS, losses=losses):
     network, images, size = copy.deepcopy(model), tensor(images), recipe["batch_size"]
     optimizer = torch.optim.Adam(
         network.parameters(),
@@ -107,22 +125,21 @@ def trainer(recipe, images, step=langevin_step, losses=losses):
     )
     average = [p.detach().clone() for p in network.parameters()]
     buffer, done = torch.rand(recipe["capacity"], 1, 32, 32) * 2 - 1, 0
-    kernel = recipe["step_size"], recipe["noise_scale"], recipe["grad_clip"]
+    steps, life = torch.zeros(len(buffer)), recipe["life"] or math.inf
 
     def train_step():
         nonlocal done
         x_pos = images[torch.randperm(len(images))[:size]]
         x_pos = (x_pos + recipe["data_noise"] * torch.randn_like(x_pos)).clamp_(-1, 1)
-        x = buffer[torch.randperm(len(buffer))[:size]]
-        fresh = torch.rand(size, 1, 1, 1) < recipe["fresh"]
-        x_neg = langevin(
-            network,
-            torch.where(fresh, torch.rand_like(x) * 2 - 1, x),
-            recipe["steps"],
-            *kernel,
-            step=step,
-        )
-        buffer[torch.arange(done * size, (done + 1) * size) % len(buffer)] = x_neg
+        slots = torch.randperm(len(buffer))[:size]
+        x, walked = buffer[slots], steps[slots]
+        fresh = (torch.rand(size) < recipe["fresh"]) | (walked >= life)
+        x[fresh], walked[fresh] = torch.rand_like(x[fresh]) * 2 - 1, 0.0
+        count, chain = recipe["chain_steps"], recipe["chain"]
+        x_neg = walk(network, x, count, chain, walked, how)
+        if not recipe["in_place"]:
+            slots = torch.arange(done * size, (done + 1) * size) % len(buffer)
+        buffer[slots], steps[slots] = x_neg, walked + count
         if recipe["decay_steps"]:
             for group in optimizer.param_groups:
                 group["lr"] = (

@@ -50,8 +50,32 @@ def langevin(model, x, steps, step_size, noise_scale, grad_clip):
     return x
 
 
-def sample(x, steps, noise_scale, step_size):
-    return langevin(model, tf.constant(x), steps, step_size, noise_scale, 0.03).numpy()
+def settling(model, x, steps, chain, done):
+    "Our sampler in the textbook's loop; each chain has done some steps before."
+    velocity = tf.zeros_like(x)
+    for i in range(steps):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = model(x)
+        clip = chain["grad_clip"]
+        grads = tf.clip_by_value(tape.gradient(out, x), -clip, clip)
+        root = tf.minimum(chain["settle"] / tf.constant(done + i + 1, x.dtype), 1.0)
+        root = tf.reshape(root, [-1, 1, 1, 1])
+        velocity = chain["momentum"] * velocity - root**2 * chain["step_size"] * grads
+        noise = tf.random.normal(x.shape, 0.0, chain["noise_scale"])
+        x = tf.clip_by_value(x + velocity + root * noise, -1.0, 1.0)
+    return x
+
+
+def walk(model, x, steps, chain, done):
+    if chain["settle"]:
+        return settling(model, x, steps, chain, done)
+    plain = chain["step_size"], chain["noise_scale"], chain["grad_clip"]
+    return langevin(model, x, steps, *plain)
+
+
+def sample(x, steps, chain):
+    return walk(model, tf.constant(x), steps, chain, np.zeros(len(x))).numpy()
 
 
 def trainer(recipe, images):
@@ -67,29 +91,21 @@ def trainer(recipe, images):
         rate, beta_1=recipe["beta_1"], global_clipnorm=recipe["clipnorm"]
     )
     average = [weight.numpy() for weight in model.trainable_variables]
-    size, kernel = (
-        recipe["batch_size"],
-        (
-            recipe["steps"],
-            recipe["step_size"],
-            recipe["noise_scale"],
-            recipe["grad_clip"],
-        ),
-    )
-    examples = [tf.random.uniform((1, 32, 32, 1), -1, 1) for _ in range(size)]
+    size, life = recipe["batch_size"], recipe["life"] or np.inf
+    noise = lambda: (tf.random.uniform((1, 32, 32, 1), -1, 1), 0)
+    examples = [noise() for _ in range(size)]
 
     def step():
         nonlocal examples, average
         fresh = np.random.binomial(size, recipe["fresh"])
-        x = tf.concat(
-            [
-                tf.random.uniform((fresh, 32, 32, 1), -1, 1),
-                *random.choices(examples, k=size - fresh),
-            ],
-            0,
-        )
-        x_neg = langevin(model, x, *kernel)
-        examples = (list(tf.split(x_neg, size)) + examples)[: recipe["capacity"]]
+        drawn = [noise() for _ in range(fresh)]
+        drawn += random.choices(examples, k=size - fresh)
+        drawn = [noise() if done >= life else (x, done) for x, done in drawn]
+        done = np.array([done for _, done in drawn])
+        x = tf.concat([x for x, _ in drawn], 0)
+        x_neg = walk(model, x, recipe["chain_steps"], recipe["chain"], done)
+        left = zip(tf.split(x_neg, size), done + recipe["chain_steps"])
+        examples = (list(left) + examples)[: recipe["capacity"]]
         x_pos = images[np.random.choice(len(images), size, replace=False)]
         x_pos = tf.clip_by_value(
             x_pos + recipe["data_noise"] * tf.random.normal(x_pos.shape), -1, 1

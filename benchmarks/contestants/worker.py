@@ -2,10 +2,9 @@
 JSON lines on stdin, answers on stdout.
 
 A contestant is a module with `load(folder)`, `versions()`, `energies(x)`, `sample(x,
-steps, noise_scale, step_size)` and
-`trainer(recipe, images)`, which returns a function that does one training step and
-waits for it. FOLDER holds weights.npz
-(TensorFlow's layout), recipes.json, start.npy and images.npy.
+steps, chain)`, where a chain is the settings of a `Langevin`, and `trainer(recipe,
+images)`, which returns a function that does one training step and waits for it. FOLDER
+holds weights.npz (TensorFlow's layout), recipes.json, start.npy and images.npy.
 """
 
 import importlib
@@ -36,20 +35,24 @@ def answer(contestant, folder, trainers, do, **given):
     if do == "versions":
         return contestant.versions()
     if do == "check":
-        return {
-            "energies": contestant.energies(x).tolist(),
-            "walk": contestant.sample(x[:32], 20, 0.0, 2.0).ravel().tolist(),
-        }
+        walk = lambda chain: contestant.sample(x[:32], 20, chain).ravel().tolist()
+        found = {name: walk(chain) for name, chain in given["chains"].items()}
+        return {"energies": contestant.energies(x).tolist(), **found}
     if do == "warm":
-        contestant.sample(x, 2, 0.005, 10.0)
+        contestant.sample(x, 2, given["chain"])
         for name, recipe in json.loads((folder / "recipes.json").read_text()).items():
             trainers[name] = contestant.trainer(recipe, np.load(folder / "images.npy"))
             trainers[name]()
         return "warm"
     if do == "sample":
-        return timed(
-            lambda: contestant.sample(x, given["steps"], 0.005, 10.0), given["steps"]
-        )
+        steps = given["steps"]
+        return timed(lambda: contestant.sample(x, steps, given["chain"]), steps)
+    if do == "draw":
+        return contestant.sample(x[:64], given["steps"], given["chain"]).shape
+    if do == "draw many":
+        noise = np.random.default_rng(1).uniform(-1, 1, (given["n"], 32, 32, 1))
+        x = contestant.sample(noise.astype("float32"), given["steps"], given["chain"])
+        return np.save(folder / "drawn.npy", x)
     if do == "train":
         return timed(
             lambda: [trainers[given["recipe"]]() for _ in range(given["steps"])],
