@@ -25,9 +25,9 @@ from .graphs import Compiled as Compiled
 from .images import load_images as load_images
 from .images import to_images as to_images
 from .langevin import FOR_IMAGES as FOR_IMAGES
-from .langevin import MALA as MALA
 from .langevin import Langevin as Langevin
 from .langevin import ula as ula
+from .mala import MALA as MALA
 from .recipe import BOOK as BOOK
 from .recipe import STABLE as STABLE
 from .recipe import Recipe as Recipe

@@ -14,15 +14,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from ebm_nb.types import (
-    Count,
-    Energy,
-    Positive,
-    Seed,
-    array,
-    checked,
-    tensor,
-)
+from .answers import answered, finite, gradient
+from .types import Count, Energy, Positive, Seed, array, checked, tensor
 
 # %% ../nbs/01_boltzmann.ipynb #940e8ab3
 def probabilities(energies: ArrayLike, temperature: float = 1.0) -> np.ndarray:
@@ -118,33 +111,14 @@ def grid(low: float, high: float, n: Count, dim: Count = 1) -> Grid:
     """
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}.")
-    if dim * math.log10(n) > 7:
-        raise ValueError(
-            f"expected at most 10 million cells, got {n}^{dim}: a grid is for one, "
-            "two or three dimensions."
-        )
+    if n**dim > 10_000_000:
+        raise ValueError(f"expected at most 10 million cells, got {n}^{dim}.")
     width = (high - low) / n
     centres = low + width * (np.arange(n) + 0.5)
     axes = np.meshgrid(*[centres] * dim, indexing="ij", copy=False)
     return Grid(np.stack(axes, -1).reshape(-1, dim).astype(np.float32), width**dim)
 
 # %% ../nbs/01_boltzmann.ipynb #1897db6f
-def _cell_energies(energy: Energy, grid: Grid) -> np.ndarray:
-    values = np.asarray(energy(grid.points), np.float64)
-    if values.shape != grid.points.shape[:1]:
-        raise ValueError(
-            f"expected an energy that returns {grid.points.shape[:1]} for "
-            f"{grid.points.shape} points, "
-            f"got {values.shape}: squeeze or sum it to one number for each point."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(
-            "expected finite energies, got NaN or infinity: leave impossible states "
-            "out."
-        )
-    return values
-
-
 @checked
 def log_z(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> float:
     """Logarithm of the partition function over the box of `grid`, by the midpoint rule.
@@ -160,7 +134,7 @@ def log_z(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> float:
     Raises:
         ValueError: for an energy of another shape, NaN or infinity.
     """
-    energies = _cell_energies(energy, grid)
+    energies = finite(energy, grid.points)
     return float(logsumexp(-energies / temperature) + math.log(grid.volume))
 
 # %% ../nbs/01_boltzmann.ipynb #33302a21
@@ -180,7 +154,7 @@ def density(energy: Energy, grid: Grid, temperature: Positive = 1.0) -> np.ndarr
     Raises:
         ValueError: for an energy of another shape, NaN or infinity.
     """
-    return probabilities(_cell_energies(energy, grid), temperature) / grid.volume
+    return probabilities(finite(energy, grid.points), temperature) / grid.volume
 
 # %% ../nbs/01_boltzmann.ipynb #bbbf1bea
 _MEANS = ((-2.0, -1.0), (2.0, -1.0), (0.0, 2.0))
@@ -262,13 +236,8 @@ def score(
     x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        energies = energy(x)
-    if energies.shape.rank != 1:
-        raise ValueError(
-            f"expected an energy that returns (B,), got shape {energies.shape}: "
-            "squeeze or sum the other axes."
-        )
-    return -tape.gradient(energies, x) / temperature
+        energies = answered(energy, x)
+    return -gradient(tape, energies, x) / temperature
 
 # %% ../nbs/01_boltzmann.ipynb #fc6de67e
 @checked
@@ -292,7 +261,7 @@ def exact_samples(
         ValueError: for an energy of another shape, NaN or infinity.
     """
     rng, dim = np.random.default_rng(seed), grid.points.shape[1]
-    p = probabilities(_cell_energies(energy, grid), temperature)
+    p = probabilities(finite(energy, grid.points), temperature)
     cells = rng.choice(len(p), size=n, p=p)
     jitter = rng.uniform(-0.5, 0.5, (n, dim)) * grid.volume ** (1 / dim)
     return (grid.points[cells] + jitter).astype(np.float32)

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from .graphs import run
-from .langevin import MALA, MalaState, energy_and_grad, integer_key
+from .langevin import energy_and_grad, integer_key
+from .mala import MALA, MalaState
 from .priors import Prior, square_norm
 from ebm_nb.types import (
     Count,

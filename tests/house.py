@@ -22,7 +22,8 @@ BIN = Path(sys.executable).parent
 MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "kinds": set(),
     "types": {"kinds"},
-    "boltzmann": set(),
+    "answers": set(),
+    "boltzmann": {"answers"},
     "arrays": set(),
     "datasets": {"arrays", "files"},
     "images": {"arrays", "datasets"},
@@ -33,7 +34,8 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "saved": {"backend", "energy"},
     "archives": {"backend", "energy", "saved"},
     "files": {"archives", "saved"},
-    "langevin": set(),
+    "langevin": {"answers"},
+    "mala": {"langevin"},
     "graphs": {"langevin"},
     "results": {"graphs", "langevin"},
     "sampling": {"graphs", "langevin", "results"},
@@ -72,7 +74,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "applications": {"graphs", "langevin", "results", "sampling"},
     "strangers": set(),
     "priors": set(),
-    "log_z": {"graphs", "langevin", "priors"},
+    "log_z": {"graphs", "langevin", "mala", "priors"},
     "workers": set(),
     "shards": {"langevin", "recipe", "replay", "workers"},
     "scale": {

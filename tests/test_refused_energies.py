@@ -51,7 +51,7 @@ REFUSED = {
     "cells without number": (lambda: grid(-1, 1, 10, dim=1024), "10\\^1024"),
     "no samples": (lambda: exact_samples(harmonic, LINE, 0), "n must be a whole"),
     "the score of an integer": (lambda: score(harmonic, [[1]]), "floats"),
-    "the score of a vector": (lambda: score(lambda x: x, [[1.0]]), "returns \\(B,\\)"),
+    "the score of a vector": (lambda: score(lambda x: x, [[1.0]]), "to \\(B,\\)"),
     "swish of integers": (lambda: swish([1, 2]), "floats"),
     "a negative beta": (lambda: swish([1.0], -1), "at least 0"),
     "an image that can't be halved": (

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ebm_nb.applications import denoise
-from ebm_nb.langevin import MALA, Langevin, energy_and_grad
+from ebm_nb.langevin import Langevin, energy_and_grad
+from ebm_nb.mala import MALA
 from ebm_nb.log_z import ais
 from ebm_nb.priors import normal_prior
 from ebm_nb.graphs import Compiled
