@@ -52,6 +52,7 @@ LEVERS = {
     "learning rate not lowered": {"decay_steps": None},
     "Adam beta_1 0.9": {"beta_1": 0.9},
     "gradient not clipped": {"clipnorm": None},
+    "5 % fresh instead of a life of 100 steps": {"fresh": 0.05, "life": None},
     "20 % fresh": {"fresh": 0.2},
     "newest first, oldest dropped": {"in_place": False},
     "1024 chains": {"capacity": 1024},

@@ -88,6 +88,33 @@ def variants(tf):
         state = kernel.init(energy, x)
         return walk(energy, kernel, state, key, start, stop, parts)[0].x
 
+    def uncounted(energy, x, key, start, stop):
+        ends = [
+            walk(
+                energy,
+                kernel,
+                kernel.init(energy, part),
+                fold(key, i),
+                start,
+                stop,
+                told=False,
+            )
+            for i, part in enumerate((x[:HALF], x[HALF:]))
+        ]
+        return tf.concat([state.x for state, _ in ends], 0)
+
+    def counted_at_times(energy, x, key, start, stop):
+        def chains(part, key):
+            def ten(i, state):
+                state, _ = walk(energy, kernel, state, key, i, i + 9, told=False)
+                return i + 10, walk(energy, kernel, state, key, i + 9, i + 10)[0]
+
+            first = start, kernel.init(energy, part)
+            return tf.while_loop(lambda i, _: i < stop, ten, first)[1].x
+
+        halves = enumerate((x[:HALF], x[HALF:]))
+        return tf.concat([chains(half, fold(key, i)) for i, half in halves], 0)
+
     def loop(energy, steps, run=halves, **options):
         graph = tf.function(
             lambda x: run(energy, x, tf.constant([0, 1]), 0, steps),
@@ -117,6 +144,23 @@ def variants(tf):
 
         return run
 
+    def noise_ahead(energy, x, key, start, stop):
+        def ten(i, x):
+            noise = tf.random.stateless_normal([10, *x.shape], fold(key, i))
+
+            def body(j, x):
+                grad = tf.clip_by_value(energy_and_grad(energy, x)[1], -0.03, 0.03)
+                x = x - 10.0 * grad + 0.005 * noise[j]
+                return j + 1, tf.clip_by_value(x, -1.0, 1.0)
+
+            return i + 10, tf.while_loop(lambda j, _: j < 10, body, (0, x))[1]
+
+        parts = [
+            tf.while_loop(lambda i, _: i < stop, ten, (start, part))[1]
+            for part in (x[:HALF], x[HALF:])
+        ]
+        return tf.concat(parts, 0)
+
     one = tf.function(
         lambda x, i: whole(plain, x, tf.constant([0, 1]), i, i + 1),
         autograph=False,
@@ -144,6 +188,9 @@ def variants(tf):
         "noise of 16 bits": loop(
             fast, 30, other_noise(lambda shape, key: noise_of_16_bits(tf, shape, key))
         ),
+        "noise for ten steps": loop(fast, 30, noise_ahead),
+        "clipped not counted": loop(fast, 30, uncounted),
+        "clipped counted 1 in 10": loop(fast, 30, counted_at_times),
         "four parts": loop(
             fast,
             30,

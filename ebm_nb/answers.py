@@ -59,3 +59,14 @@ def gradient(tape: tf.GradientTape, values: Any, x: Any) -> tf.Tensor:
     if grad is None:
         raise ValueError(_NO_GRADIENT)
     return grad
+
+# %% ../nbs/47_answers.ipynb #e573ae5b
+def alike(first: Any, second: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    "Both energies as tensors; raises ValueError where their types differ."
+    first, second = map(tf.convert_to_tensor, (first, second))
+    if first.dtype != second.dtype:
+        raise ValueError(
+            f"energies must be of one type, got {first.dtype.name} and "
+            f"{second.dtype.name}."
+        )
+    return first, second

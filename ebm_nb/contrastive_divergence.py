@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import tensorflow as tf
 
+from .answers import alike
 from .types import NonNegative, Scalar, checked, tensor
 
 # %% ../nbs/05_contrastive_divergence.ipynb #20f91b08
@@ -35,13 +36,7 @@ def contrastive_loss(
     Raises:
         ValueError: for energies of two types.
     """
-    energy_pos = tf.convert_to_tensor(energy_pos)
-    energy_neg = tf.convert_to_tensor(energy_neg)
-    if energy_pos.dtype != energy_neg.dtype:
-        raise ValueError(
-            f"energies must be of one type, got {energy_pos.dtype.name} and "
-            f"{energy_neg.dtype.name}."
-        )
+    energy_pos, energy_neg = alike(energy_pos, energy_neg)
     cdiv = tf.reduce_mean(energy_pos) - tf.reduce_mean(energy_neg)
     reg = alpha * (tf.reduce_mean(energy_pos**2) + tf.reduce_mean(energy_neg**2))
     return cdiv + reg, cdiv, reg

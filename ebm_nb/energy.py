@@ -6,17 +6,25 @@
 __all__ = ['energy_cnn', 'energy_mlp']
 
 # %% ../nbs/03_energy.ipynb #54950dea
-from typing import Annotated, Any
+from typing import Annotated
 
 from .backend import keras
-from .layers import FirstConv2D
+from .layers import FirstConv2D, conv, policy, refined
 from .swish import swish
-from .types import Count, Shape, checked, several, whole
+from .types import Count, Kind, checked, several, whole
+
+# %% ../nbs/03_energy.ipynb #a72f7417
+_whole = several(whole())
+_SIDES = Kind(
+    "(height, width, channels) with multiples of 16, such as (32, 32, 1)",
+    lambda n: _whole.fits(n) and len(n) == 3 and not any(side % 16 for side in n[:2]),
+)
+Sides = Annotated[tuple[int, ...], _SIDES]
 
 # %% ../nbs/03_energy.ipynb #c3260ee9
 @checked
 def energy_cnn(
-    image_shape: Shape = (32, 32, 1),
+    image_shape: Sides = (32, 32, 1),
     width: Count = 1,
     classes: Count = 1,
     residual: bool = False,
@@ -41,55 +49,18 @@ def energy_cnn(
         Du and Mordatch 2019 (implicit generation), cut down to digits; He et al. 2016
         for the residuals.
     """
-    _check_sides(image_shape)
     x = inputs = keras.Input(image_shape, dtype="float32")
-    x = FirstConv2D(16 * width, activation=swish, dtype=_dtype())(x)
+    x = FirstConv2D(16 * width, activation=swish, dtype=policy())(x)
     for filters in (32, 64, 64):
-        x = _conv(filters * width, strides=2)(x)
-        x = _refined(x) if residual else x
-    x = keras.layers.Flatten("channels_last", dtype=_dtype())(x)
-    x = keras.layers.Dense(64 * width, activation=swish, dtype=_dtype())(x)
+        x = conv(filters * width, strides=2)(x)
+        x = refined(x) if residual else x
+    x = keras.layers.Flatten("channels_last", dtype=policy())(x)
+    x = keras.layers.Dense(64 * width, activation=swish, dtype=policy())(x)
     if classes > 1:
-        x = keras.layers.Dense(classes, name="logits", dtype=_dtype())(x)
+        x = keras.layers.Dense(classes, name="logits", dtype=policy())(x)
         return keras.Model(inputs, -keras.ops.logsumexp(x, axis=-1), name="energy_cnn")
-    x = keras.layers.Dense(1, dtype=_dtype())(x)
+    x = keras.layers.Dense(1, dtype=policy())(x)
     return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_cnn")
-
-
-def _check_sides(image_shape: Shape) -> None:
-    if len(image_shape) != 3 or any(n % 16 for n in image_shape[:2]):
-        raise ValueError(
-            "image_shape must be (height, width, channels) with multiples of 16, "
-            f"such as (32, 32, 1), got {image_shape}."
-        )
-
-
-def _dtype() -> Any:
-    """The dtype policy of a layer: float32, whatever keras.json says, unless mixed
-    precision was asked for.
-    """
-    policy = keras.config.dtype_policy()
-    return policy if policy.compute_dtype != policy.variable_dtype else "float32"
-
-
-def _conv(filters: int, **options: Any) -> keras.layers.Conv2D:
-    return keras.layers.Conv2D(
-        filters,
-        3,
-        padding="same",
-        activation=swish,
-        data_format="channels_last",
-        dtype=_dtype(),
-        **options,
-    )
-
-# %% ../nbs/03_energy.ipynb #a651a24f
-def _refined(x: Any) -> Any:
-    """x and a convolution of it; zero at first, so that training starts from the
-    network without it.
-    """
-    conv = _conv(x.shape[-1], kernel_initializer="zeros")
-    return keras.layers.Add(dtype=_dtype())([x, conv(x)])
 
 # %% ../nbs/03_energy.ipynb #5e030d07
 @checked
@@ -110,6 +81,6 @@ def energy_mlp(
     """
     x = inputs = keras.Input((dim,), dtype="float32")
     for width in units:
-        x = keras.layers.Dense(width, activation=swish, dtype=_dtype())(x)
-    x = keras.layers.Dense(1, dtype=_dtype())(x)
+        x = keras.layers.Dense(width, activation=swish, dtype=policy())(x)
+    x = keras.layers.Dense(1, dtype=policy())(x)
     return keras.Model(inputs, keras.ops.squeeze(x, axis=-1), name="energy_mlp")

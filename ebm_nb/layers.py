@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from .backend import keras
+from .swish import swish
 from .types import Count, checked, choice
 
 # %% ../nbs/34_layers.ipynb #a39cf7c7
@@ -102,3 +103,21 @@ class FirstConv2D(keras.layers.Conv2D):
 
 # as a decorator it would hide the class from a type checker
 keras.saving.register_keras_serializable(package="ebm_nb")(FirstConv2D)
+
+# %% ../nbs/34_layers.ipynb #f3733814
+def policy() -> Any:
+    "The dtype policy of a layer: float32, or the mixed one that was asked for."
+    chosen = keras.config.dtype_policy()
+    return chosen if chosen.compute_dtype != chosen.variable_dtype else "float32"
+
+# %% ../nbs/34_layers.ipynb #9877e17e
+def conv(filters: int, **options: Any) -> keras.layers.Conv2D:
+    "A convolution of 3 x 3 with swish."
+    same = dict(padding="same", activation=swish, data_format="channels_last")
+    return keras.layers.Conv2D(filters, 3, **same, dtype=policy(), **options)
+
+# %% ../nbs/34_layers.ipynb #4c967aef
+def refined(x: Any) -> Any:
+    "x and a convolution of it; zero at first."
+    change = conv(x.shape[-1], kernel_initializer="zeros")(x)
+    return keras.layers.Add(dtype=policy())([x, change])

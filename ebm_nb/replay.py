@@ -29,7 +29,7 @@ def uniform(
     "Uniform noise within bounds; shape: of the whole tensor. seed: int32 (2,)."
     return tf.random.stateless_uniform(shape, seed, *bounds)
 
-# %% ../nbs/06_replay.ipynb #1f2bdcf7
+# %% ../nbs/06_replay.ipynb #7e5c2b8e
 class Drawn(NamedTuple):
     """Chains that were drawn from a buffer.
 
@@ -43,7 +43,7 @@ class Drawn(NamedTuple):
     x: tf.Tensor
     steps: tf.Tensor
 
-
+# %% ../nbs/06_replay.ipynb #1f2bdcf7
 class ReplayBuffer(keras.layers.Layer):
     """A fixed number of chains, all uniform noise at first.
 

@@ -33,8 +33,8 @@ def swish(x: Floats, beta: NonNegative = 1.0) -> tf.Tensor:
     return x * tf.sigmoid(x if beta == 1 else beta * x)
 
 
-# as a decorator it would hide the types of swish from a type checker
-keras.saving.register_keras_serializable(package="ebm_nb")(swish)
+# so that Keras can load a layer that has it
+_ = keras.saving.register_keras_serializable(package="ebm_nb")(swish)
 
 # %% ../nbs/02_swish.ipynb #629e0830
 @checked

@@ -22,7 +22,7 @@ CHAPTERS = {
     "contrastive_divergence": "05_contrastive_divergence",
     "recipe": "35_recipe",
     "averages": "37_averages",
-    "training": "07_training",
+    "training": "49_model",
     "monitor": "25_monitor",
     "checkpoints": "26_checkpoints",
     "evaluation": "10_evaluation",
