@@ -34,9 +34,6 @@ def auroc(inside: Scores, outside: Scores) -> float:
 
     Returns:
         The area under the ROC curve, ties counting half: 1 is perfect, 0.5 a coin.
-
-    Raises:
-        ValueError: where one is empty, or a score is not finite.
     """
     inside, outside = np.ravel(inside), np.ravel(outside)
     strange = np.repeat([0, 1], [inside.size, outside.size])
@@ -161,7 +158,7 @@ def inpaint(
     filled = sample(rest, start, steps, sampler, seed=seed, together=True)
     return np.where(known, x, filled)
 
-# %% ../nbs/11_applications.ipynb #003ee023
+# %% ../nbs/11_applications.ipynb #6f85f4a5
 def weights_of(energies: tuple[Energy, ...], weights: Any = None) -> np.ndarray:
     "A weight for each energy, 1 unless given."
     given = [1.0] * len(energies) if weights is None else weights
@@ -172,7 +169,7 @@ def weights_of(energies: tuple[Energy, ...], weights: Any = None) -> np.ndarray:
         )
     return np.asarray(given, np.float32)
 
-
+# %% ../nbs/11_applications.ipynb #f650d1f2
 def of_one_type(values: list[Any]) -> list[Any]:
     "The values of several energies, cast to the longest type among them."
     tensors = [tf.convert_to_tensor(value) for value in values]
@@ -202,7 +199,7 @@ def product(
     weighed = lambda x: [w * energy(x) for w, energy in zip(given, energies)]
     return lambda x: tf.add_n(of_one_type(weighed(x)))
 
-# %% ../nbs/11_applications.ipynb #f280da48
+# %% ../nbs/11_applications.ipynb #a79f30f9
 @checked
 def either(*energies: Energy) -> Callable[..., Any]:
     """The energy -log sum_i exp(-E_i(x)): x must please one of them.
@@ -215,9 +212,6 @@ def either(*energies: Energy) -> Callable[..., Any]:
 
     Returns:
         An energy x (B, ...) -> (B,).
-
-    Raises:
-        ValueError: where there is no energy.
     """
     weights_of(energies)
     stacked = lambda x: tf.stack(of_one_type([-energy(x) for energy in energies]))

@@ -106,7 +106,7 @@ def check_way(info: Info, sampler: Any) -> None:
 
 # %% ../nbs/40_results.ipynb #5a1c0e25
 def check_scores(
-    x: np.ndarray, scores: np.ndarray, outside: np.ndarray, bounds: Bounds
+    x: np.ndarray, scores: np.ndarray, outside: Any, bounds: Bounds
 ) -> None:
     """Look at scores (N,) of x (N, ...), infinite for rows outside the bounds.
 
