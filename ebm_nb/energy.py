@@ -35,7 +35,7 @@ def energy_cnn(
         image_shape: (height, width, channels); height and width are multiples of 16.
         width: multiplies the channels of every layer; 1 gives 76,993 parameters.
         classes: above 1, the layer "logits" holds -E(x, y) of each class y, and
-            E(x) = -log sum_y exp(-E(x, y)), as chapter 11 uses it.
+            E(x) = -log sum_y exp(-E(x, y)), as chapter 13 uses it.
         residual: one more convolution behind each of the last three, whose output is
             added to its input.
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ebm_nb.graphs import Sampler
 from ebm_nb.langevin import Info
-from ebm_nb.types import caution
+from ebm_nb.types import Bounds, caution, shown
 
 # %% ../nbs/40_results.ipynb #28e14e31
 def check_start(x0: Any, sampler: Sampler) -> tf.Tensor:
@@ -26,6 +26,34 @@ def check_start(x0: Any, sampler: Sampler) -> tf.Tensor:
             f"{low:.3g} to {high:.3g}: rescale it or pass other bounds."
         )
     return x
+
+# %% ../nbs/40_results.ipynb #5a1c0e22
+def check_known(known: np.ndarray, x: np.ndarray, sampler: Any) -> Bounds:
+    """The sampler's bounds, for a hole in x (N, ...) where known is False.
+
+    Raises ValueError where it has none, for a mask of another shape, and for known
+    pixels beyond the bounds.
+    """
+    try:
+        spreads = np.broadcast_shapes(known.shape, x.shape) == x.shape
+    except ValueError:
+        spreads = False
+    if not spreads:
+        raise ValueError(
+            f"expected known as True or False of a shape like {x.shape}, got "
+            f"{known.dtype} {known.shape}."
+        )
+    bounds: Any = getattr(sampler, "bounds", None)
+    if bounds is None:
+        raise ValueError(
+            "bounds of the sampler must be (low, high) with low < high, got None."
+        )
+    if not ((x >= bounds[0]) & (x <= bounds[1]) | ~known).all():
+        raise ValueError(
+            f"known pixels of x must lie within the bounds {tuple(bounds)}, got "
+            f"{shown(np.where(known, x, 0))}."
+        )
+    return bounds
 
 # %% ../nbs/40_results.ipynb #cf3da0ca
 def check_end(start: Any, x: Any, sampler: Sampler) -> None:
@@ -74,4 +102,24 @@ def check_way(info: Info, sampler: Any) -> None:
             f"Of the proposals {accepted:.2%} were accepted, so the chains have hardly "
             f"moved: take a step_size below {sampler.step_size:g}, or look whether the "
             "energy is finite where they start."
+        )
+
+# %% ../nbs/40_results.ipynb #5a1c0e25
+def check_scores(
+    x: np.ndarray, scores: np.ndarray, outside: Any, bounds: Bounds
+) -> None:
+    """Look at scores (N,) of x (N, ...), infinite for rows outside the bounds.
+
+    Warns where all of several are outside. Raises ValueError for NaN in x or scores.
+    """
+    if np.isnan(x).any() or np.isnan(scores).any():
+        raise ValueError(
+            "expected numbers to score, and an energy that answers with numbers: "
+            "there is NaN in them."
+        )
+    if len(x) > 1 and outside.all():
+        caution(
+            f"Every row of x leaves the bounds {tuple(bounds)}, so every score is "
+            "infinite: rescale x, or pass the bounds within which the energy was "
+            "trained."
         )

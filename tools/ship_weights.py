@@ -33,8 +33,8 @@ from ebm_nb.weights import noise  # noqa: E402
 LIMIT = 500_000  # bytes of a file in the wheel
 NEXT = (
     "Next: python tools/notebooks.py 04_langevin 07_training 08_trajectory "
-    "10_evaluation 11_applications 12_log_z 24_files 28_scrubber index && python "
-    "tools/readme.py"
+    "10_evaluation 11_applications 12_log_z 13_classes 24_files 28_scrubber index && "
+    "python tools/readme.py"
 )
 
 
