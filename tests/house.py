@@ -283,6 +283,40 @@ def outputs(root):
                 )
 
 
+def spoken(root):
+    """A warning in a stored output is spoken of in the text around its cell."""
+    for path in notebooks(root):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for i, cell in enumerate(cells):
+            printed = json.dumps(cell.get("outputs", []))
+            around = [c for c in cells[max(i - 2, 0) : i + 3] if "outputs" not in c]
+            text = "".join("".join(c["source"]) for c in around)
+            warnings = re.findall(r"\w+Warning(?=:)", printed)
+            if warnings and "warning" not in text.lower():
+                yield (
+                    f"{path.name}, cell {cell['id']}: the text says nothing of the "
+                    f"{warnings[0]} in its output: mend its cause, or speak of it."
+                )
+
+
+FENCED = re.compile(r"^```.*?\n(.*?)^```", re.S | re.M)
+
+
+def columns(root, most=88):
+    "Code has at most 88 columns, in cells and in the text, so that no page cuts it."
+    for path in notebooks(root):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown":
+                source = "".join(FENCED.findall(source))
+            for line in source.splitlines():
+                if len(line) > most:
+                    yield (
+                        f"{path.name}, cell {cell['id']}: over {most} columns: "
+                        f"{line[:40]}..."
+                    )
+
+
 def imported(path):
     "What a module imports, as dotted names from ebm_nb or from outside."
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -443,6 +477,8 @@ CHECKS = [
     export,
     readme,
     outputs,
+    spoken,
+    columns,
     imports,
     rows,
     rooms,

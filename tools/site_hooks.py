@@ -96,6 +96,10 @@ def code(chapter):
         node.append(inner)
     for node in chapter.select(".jp-Cell-inputWrapper[tabindex]"):
         del node["tabindex"]  # nothing to do there for the keyboard
+    for node in chapter.select(".jp-OutputArea pre"):
+        widest = max(map(len, node.get_text().splitlines()), default=0)
+        if widest <= 88:  # a table, perhaps: the style makes it fit
+            node["style"] = f"--columns: {widest}"
 
 
 def tables(chapter):
