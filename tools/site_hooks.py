@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -97,15 +98,19 @@ def code(chapter):
     for node in chapter.select(".jp-Cell-inputWrapper[tabindex]"):
         del node["tabindex"]  # nothing to do there for the keyboard
     for node in chapter.select(".jp-OutputArea pre"):
-        widest = max(map(len, node.get_text().splitlines()), default=0)
-        if widest <= 88:  # a table, perhaps: the style makes it fit
-            node["style"] = f"--columns: {widest}"
+        text = node.get_text()
+        widest = max(map(len, text.splitlines()), default=0)
+        if re.search(r"\S  +\S", text) and widest <= 120:
+            node["style"] = f"--columns: {widest}"  # a table: the style makes it fit
 
 
 def tables(chapter):
-    "Tables of pandas in the look of the others."
+    "Tables of pandas in the look of the others, and no number broken in two."
     for node in chapter.select("table.dataframe"):
         node.attrs.clear()
+    for node in chapter.select("td"):
+        if re.fullmatch(r"[-+]?[\d.,]+(e[-+]?\d+)?%?", node.get_text().strip()):
+            node["class"] = "number"
 
 
 def links(chapter, page, config, files):
