@@ -283,20 +283,24 @@ def outputs(root):
                 )
 
 
+LOGGED = re.compile(r"(?:INFO|WARNING|ERROR):(?:tensorflow|absl)(?=:)|\w*Warning(?=:)")
+
+
 def spoken(root):
-    """A warning in a stored output is spoken of in the text around its cell."""
+    """A warning in a stored output is spoken of in the text around its cell; no library
+    logs there.
+    """
     for path in notebooks(root):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         for i, cell in enumerate(cells):
-            printed = json.dumps(cell.get("outputs", []))
             around = [c for c in cells[max(i - 2, 0) : i + 3] if "outputs" not in c]
-            text = "".join("".join(c["source"]) for c in around)
-            warnings = re.findall(r"\w+Warning(?=:)", printed)
-            if warnings and "warning" not in text.lower():
-                yield (
-                    f"{path.name}, cell {cell['id']}: the text says nothing of the "
-                    f"{warnings[0]} in its output: mend its cause, or speak of it."
-                )
+            text = "".join("".join(c["source"]) for c in around).lower()
+            for found in set(LOGGED.findall(json.dumps(cell.get("outputs", [])))):
+                if ":" in found or "warning" not in text:
+                    yield (
+                        f"{path.name}, cell {cell['id']}: the text says nothing of the "
+                        f"{found} in its output: mend its cause, or speak of it."
+                    )
 
 
 FENCED = re.compile(r"^```.*?\n(.*?)^```", re.S | re.M)

@@ -28,6 +28,11 @@ WARNING = {
     "name": "stderr",
     "text": ["<cell>:1: UserWarning: nobody speaks of this\n"],
 }
+LOG = {
+    "output_type": "stream",
+    "name": "stdout",
+    "text": ["INFO:tensorflow:Using MirroredStrategy\n"],
+}
 PATH = {"output_type": "stream", "name": "stdout", "text": ["/home/somebody/file\n"]}
 
 
@@ -161,6 +166,11 @@ BREAKS = {
         house.spoken,
         "says nothing of the UserWarning",
         lambda root: add_cell(root, "f()", [WARNING]),
+    ),
+    "log": (
+        house.spoken,
+        "says nothing of the INFO:tensorflow",
+        lambda root: add_cell(root, "f()", [LOG]),
     ),
     "long line of code": (
         house.columns,

@@ -106,6 +106,8 @@ def code(chapter):
 
 def tables(chapter):
     "Tables of pandas in the look of the others, and no number broken in two."
+    for node in chapter.select("style[scoped]"):
+        node.decompose()
     for node in chapter.select("table.dataframe"):
         node.attrs.clear()
     for node in chapter.select("td"):
