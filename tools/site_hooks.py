@@ -86,10 +86,11 @@ def on_page_content(html, page, config, files):
 def code(chapter):
     "Code in the site's own markup: its colours, its button that copies."
     for node in chapter.select(
-        ".clipboard-copy-txt, .zeroclipboard-container, .jp-Collapser, "
-        ".jp-RenderedMarkdown > style"
+        ".clipboard-copy-txt, .zeroclipboard-container, .jp-Collapser"
     ):
         node.decompose()
+    for node in chapter.select(".jp-RenderedMarkdown > style"):
+        node.find_parent(class_="jp-Cell").decompose()
     for node in chapter.select("[class*=highlight] > pre"):
         node.parent["class"] = "highlight"
         inner = BeautifulSoup("<code></code>", "html.parser").code
