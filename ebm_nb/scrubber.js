@@ -61,13 +61,28 @@ function drawImages(root, data, sheet, pick) {
   };
 }
 
-function drawCurve(root, data, seek) {
-  const all = Array.from(data.energy), least = Math.min(...all), most = Math.max(...all);
-  const low = most > least ? least : least - 1, high = most > least ? most : most + 1;
+function drawCurves(root, data, seek) {
+  const after = data.step.findIndex((step) => step >= data.step.at(-1) / 10);
+  const [low, high] = range(data.energy), close = range(data.energy.subarray(after * data.chains));
+  const curves = [drawCurve(root, data, seek, [low, high], "ebm-curve", "energy of each chain")];
+  if (close[1] - close[0] < (high - low) / 3) {
+    curves.push(drawCurve(root, data, seek, close, "ebm-close", `the same, enlarged to show step ${data.step[after]} to the end`));
+  }
+  add(root, "div", "ebm-label ebm-end").textContent = `Langevin step${data.spacing === "log" ? " (log spacing)" : ""}`;
+  return (index, chain) => curves.forEach((draw) => draw(index, chain));
+}
+
+function range(values) {
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
+  return high > low ? [low, high] : [low - 1, high + 1];
+}
+
+function drawCurve(root, data, seek, [low, high], name, label) {
   const height = (e) => 100 * (high - e) / (high - low);
-  add(root, "div", "ebm-label").textContent = "energy of each chain";
-  const frame = add(root, "div", "ebm-curve", {
-    role: "slider", tabindex: 0, "aria-label": "Langevin step", "aria-valuemin": 0, "aria-valuemax": data.last });
+  add(root, "div", "ebm-label").textContent = label;
+  const frame = add(root, "div", `ebm-plot ${name}`, name === "ebm-curve" ? {
+    role: "slider", tabindex: 0, "aria-label": "Langevin step", "aria-valuemin": 0, "aria-valuemax": data.last,
+  } : { "aria-hidden": "true" });
   const svg = add(frame, "svg", "", { viewBox: `0 0 ${data.last} 100`, preserveAspectRatio: "none", "aria-hidden": "true" });
   for (const t of ticks(low, high)) {
     add(svg, "line", "grid", { x1: 0, x2: data.last, y1: height(t), y2: height(t) });
@@ -80,7 +95,6 @@ function drawCurve(root, data, seek) {
   const lines = Array.from({ length: data.chains }, (_, b) => add(svg, "path", "chain", {
     d: "M" + data.step.map((_, i) => `${i},${height(data.energy[i * data.chains + b]).toFixed(2)}`).join("L") }));
   const cursor = add(frame, "div", "cursor"), dot = add(frame, "div", "dot");
-  add(root, "div", "ebm-label ebm-end").textContent = `Langevin step${data.spacing === "log" ? " (log spacing)" : ""}`;
   const at = (event) => {
     const area = frame.getBoundingClientRect();
     seek(Math.round(data.last * (event.clientX - area.left) / area.width));
@@ -91,7 +105,10 @@ function drawCurve(root, data, seek) {
     lines.forEach((line, b) => line.classList.toggle("on", b === chain));
     svg.append(lines[chain]); // drawn last, so on top
     cursor.style.left = dot.style.left = `${100 * index / data.last}%`;
-    dot.style.top = `${height(data.energy[index * data.chains + chain])}%`;
+    const top = height(data.energy[index * data.chains + chain]);
+    dot.style.top = `${top}%`;
+    dot.hidden = top < 0 || top > 100;
+    if (name !== "ebm-curve") return;
     frame.setAttribute("aria-valuenow", index);
     frame.setAttribute("aria-valuetext", data.text(index));
   };
@@ -135,7 +152,7 @@ async function render({ model, el }) {
   const drawers = [drawImages(root, data, sheet, pick)];
   const words = add(root, "div", "ebm-readout");
   if (model.controls) model.controls(root, data, seek, put);
-  drawers.push(drawCurve(root, data, seek), (index, chain) => {
+  drawers.push(drawCurves(root, data, seek), (index, chain) => {
     words.textContent = `${data.text(index)}; ${data.chainText(index, chain)}`;
   });
   keys(root, {

@@ -45,13 +45,15 @@ def poster(frames: Frames, columns: int = 8, rows: int = 4) -> str:
     )
 
 
+def heading(frames: Frames) -> str:
+    "What the reader sees, in a few words."
+    return f"{frames.x.shape[1]} chains over {frames.step[-1]} Langevin steps"
+
+
 def caption(frames: Frames) -> str:
     "What the reader sees, in one sentence."
-    steps, chains = frames.x.shape[:2]
-    return (
-        f"{chains} chains over {frames.step[-1]} Langevin steps: {steps} of "
-        f"{frames.total} recorded states."
-    )
+    shown = f"{len(frames.step)} of {frames.total} recorded states"
+    return f"{heading(frames)}: {shown}."
 
 # %% ../nbs/28_scrubber.ipynb #1c9138b9
 _SCRIPT, _STYLE = (
@@ -109,18 +111,27 @@ def fragment(frames: Frames, values: dict[str, Any]) -> str:
     )
 
 # %% ../nbs/28_scrubber.ipynb #207b3479
+_HELP = (
+    "Drag the slider or the line in the curve, or press Play. The arrow keys, Page Up, "
+    "Page Down, Home, End and the space bar work, too; a click on an image marks its "
+    "chain."
+)
+
+
 def _write_page(body: str, title: str, path: Path) -> Path:
     if path.suffix.lower() != ".html":
         raise ValueError(
             f"expected a path that ends in .html, got {path.name!r}: the scrubber is "
             "saved as a web page."
         )
+    name = html.escape(title)
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>'
-        f"{html.escape(title)}</title>"
+        f"{name}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta '
-        'name="color-scheme" content="light dark">'
-        f"</head><body><main>\n{body}</main></body></html>\n"
+        'name="color-scheme" content="light dark"></head><body>'
+        f'<main class="ebm-page"><h1>{name}</h1><p>{_HELP}</p>\n{body}</main>'
+        "</body></html>\n"
     )
     with atomic(path, "w") as file:
         file.write(page)
@@ -226,7 +237,7 @@ class Scrubber(View):
         Returns:
             The path.
         """
-        return _write_page(self.static(), caption(self.frames), Path(path))
+        return _write_page(self.static(), heading(self.frames), Path(path))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         still = f"{poster(self.frames)}<figcaption>{caption(self.frames)}</figcaption>"

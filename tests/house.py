@@ -285,6 +285,44 @@ def outputs(root):
                 )
 
 
+LOGGED = re.compile(r"(?:INFO|WARNING|ERROR):(?:tensorflow|absl)(?=:)|\w*Warning(?=:)")
+
+
+def spoken(root):
+    """A warning in a stored output is spoken of in the text around its cell; no library
+    logs there.
+    """
+    for path in notebooks(root):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for i, cell in enumerate(cells):
+            around = [c for c in cells[max(i - 2, 0) : i + 3] if "outputs" not in c]
+            text = "".join("".join(c["source"]) for c in around).lower()
+            for found in set(LOGGED.findall(json.dumps(cell.get("outputs", [])))):
+                if ":" in found or "warning" not in text:
+                    yield (
+                        f"{path.name}, cell {cell['id']}: the text says nothing of the "
+                        f"{found} in its output: mend its cause, or speak of it."
+                    )
+
+
+FENCED = re.compile(r"^```.*?\n(.*?)^```", re.S | re.M)
+
+
+def columns(root, most=88):
+    "Code has at most 88 columns, in cells and in the text, so that no page cuts it."
+    for path in notebooks(root):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown":
+                source = "".join(FENCED.findall(source))
+            for line in source.splitlines():
+                if len(line) > most:
+                    yield (
+                        f"{path.name}, cell {cell['id']}: over {most} columns: "
+                        f"{line[:40]}..."
+                    )
+
+
 def imported(path):
     "What a module imports, as dotted names from ebm_nb or from outside."
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -445,6 +483,8 @@ CHECKS = [
     export,
     readme,
     outputs,
+    spoken,
+    columns,
     imports,
     rows,
     rooms,

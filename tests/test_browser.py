@@ -225,6 +225,40 @@ def test_plain_page_is_accessible(page, request):
     shot(page, f"page-{request.node.callspec.id}", full_page=True)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_plain_page_is_for_reading(browser, tmp_path, width):
+    """A heading, the whole width, and energies that can be told apart after the fall
+    of a walk from noise.
+    """
+    x, _ = walk()
+    steps, rng = np.arange(len(x))[:, None], np.random.default_rng(0)
+    energy = 30 * np.exp(-steps) + rng.normal(0, 0.05, (len(x), 6))
+    path = Scrubber(x, energy.astype(np.float32)).save(tmp_path / "walk.html")
+    with opened(browser, path.as_uri(), width=width) as page:
+        page.locator(".ebm-view").wait_for()
+        assert page.get_by_role("heading", level=1).inner_text().startswith("6 chains")
+        assert page.locator(".ebm-view").bounding_box()["width"] > 0.85 * width
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        spans = page.locator(".ebm-plot").evaluate_all("""all => all.map(plot =>
+            [...plot.querySelectorAll("path")].map(path => {
+                const y = path.getAttribute("d").slice(1).split("L")
+                    .map(point => Number(point.split(",")[1])).slice(12);
+                return Math.max(...y) - Math.min(...y);
+            }))""")
+        assert len(spans) == 2 and max(spans[0]) < 2, "the fall leaves no room"
+        assert min(spans[1]) > 30, "in percent of the height of the second plot"
+        slider, dots = page.get_by_label("Langevin step").first, page.locator(".dot")
+        assert dots.evaluate_all("all => all.map(e => e.hidden)") == [False, True]
+        slider.fill("60")
+        assert dots.evaluate_all("all => all.map(e => e.hidden)") == [False, False]
+        lines = page.locator(".cursor").evaluate_all(
+            "all => all.map(e => e.style.left)"
+        )
+        assert lines[0] == lines[1] == "50.4202%"
+        shot(page, f"page-of-a-walk-{width}", full_page=True)
+        page.watch.check()
+
+
 def test_plain_page_without_scripts(browser, page_file):
     with opened(browser, page_file.as_uri(), java_script_enabled=False) as page:
         assert (

@@ -23,6 +23,16 @@ WIDGET = {
     "metadata": {},
     "data": {"application/vnd.jupyter.widget-view+json": {}},
 }
+WARNING = {
+    "output_type": "stream",
+    "name": "stderr",
+    "text": ["<cell>:1: UserWarning: nobody speaks of this\n"],
+}
+LOG = {
+    "output_type": "stream",
+    "name": "stdout",
+    "text": ["INFO:tensorflow:Using MirroredStrategy\n"],
+}
 PATH = {"output_type": "stream", "name": "stdout", "text": ["/home/somebody/file\n"]}
 
 
@@ -151,6 +161,29 @@ BREAKS = {
         house.outputs,
         "over 1 MB",
         lambda root: add_cell(root, "#" * 1_000_001),
+    ),
+    "warning": (
+        house.spoken,
+        "says nothing of the UserWarning",
+        lambda root: add_cell(root, "f()", [WARNING]),
+    ),
+    "log": (
+        house.spoken,
+        "says nothing of the INFO:tensorflow",
+        lambda root: add_cell(root, "f()", [LOG]),
+    ),
+    "long line of code": (
+        house.columns,
+        "over 88 columns",
+        lambda root: add_cell(root, f"x = '{'long' * 22}'"),
+    ),
+    "long line of code in the text": (
+        house.columns,
+        "over 88 columns",
+        lambda root: edit(
+            root,
+            lambda nb: nb["cells"][0]["source"].append(f"\n```\n{'long' * 23}\n```\n"),
+        ),
     ),
     "wrong direction": (
         house.imports,

@@ -2,8 +2,11 @@
 without a network.
 """
 
+import gzip
+import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 
 import pytest
 from browser import ROOT, chromium, faults, free_port, opened, served, shot, until
@@ -104,11 +107,25 @@ def test_scrubber_lives_in_the_chapter(browser, pages):
 
 # ---- the site ----
 
+CUT = """() => [...document.querySelectorAll("main pre, main pre > code")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1)
+    .filter(e => innerWidth > 600 || !(e.style.getPropertyValue("--columns") > 88))
+    .map(e => e.innerText.slice(0, 150))"""
+SEEN = """() => Promise.all([...document.images].map(image => {
+    image.loading = "eager";
+    return image.decode();
+}))"""
+
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     run("-m", "mkdocs", "build", "--strict", "--site-dir", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(built):
     port = free_port()
     command = [
         sys.executable,
@@ -118,12 +135,95 @@ def site(tmp_path_factory):
         "--bind",
         "127.0.0.1",
         "--directory",
-        folder,
+        built,
     ]
-    with served(
-        command, f"http://127.0.0.1:{port}/", folder.parent / "site.log"
-    ) as url:
+    with served(command, f"http://127.0.0.1:{port}/", built.parent / "site.log") as url:
         yield url
+
+
+class Places(HTMLParser):
+    "The addresses that a page names, those of its pictures, and its own places."
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.links, self.pictures, self.ids = path, [], [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids |= {found.get("id"), found.get("name")}
+        address = found.get("href") or found.get("src") or ""
+        if address and not re.match("[a-z]+:", address):
+            self.links.append(address)
+            self.pictures += [self.file(address)] if tag == "img" else []
+
+    def file(self, address):
+        target = (self.path.parent / address.partition("#")[0]).resolve()
+        target = self.path if address.startswith("#") else target
+        return target / "index.html" if target.is_dir() else target
+
+
+def test_links_of_the_site(built):
+    "Every link within the site leads to a page, and to a place on it."
+    pages = {path.resolve(): Places(path) for path in built.rglob("index.html")}
+    dead = {
+        (str(path.relative_to(built)), address)
+        for path, page in pages.items()
+        for address in page.links
+        for target, place in [(page.file(address), address.partition("#")[2])]
+        if not target.exists()
+        or (place and not place.startswith("__") and place not in pages[target].ids)
+    }
+    assert not dead, sorted(dead)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weight_of_a_page(name, built):
+    """One stylesheet for all: a page carries none but a scrubber's. It has at most
+    300 KB, and its pictures, which come when they are looked at, 400 KB.
+    """
+    path = built / ("" if name == "index" else name) / "index.html"
+    text, page = path.read_text(encoding="utf-8"), Places(path)
+    assert text.count("<style") == text.count('<figure class="ebm-scrubber"><style')
+    assert len(gzip.compress(text.encode())) < 300_000
+    assert not re.search('src="data:image/(png|gif)', text)
+    still = [path for path in page.pictures if path.suffix != ".gif"]
+    assert sum(path.stat().st_size for path in still) < 400_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chapter_of_the_site(name, browser, site):
+    """One heading; nothing is cut at 1280 and 390 pixels but printed tables of over 88
+    columns on the narrow page, which scroll; pictures are there.
+    """
+    url = site if name == "index" else f"{site}{name}/"
+    for width, scheme in [(1280, "light"), (390, "dark")]:
+        with opened(browser, url, width=width, color_scheme=scheme) as page:
+            page.evaluate(SEEN)
+            assert page.get_by_role("main").get_by_role("heading", level=1).count() == 1
+            assert not (cut := page.evaluate(CUT)), f"{width} pixels cut {cut}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert not page.evaluate(UNSEEN)
+            shot(page, f"site-{name}-{width}", full_page=True)
+            page.watch.check()
+
+
+def test_index_of_the_site(browser, site):
+    "A film and three sentences come first; no cell is shown that makes a table."
+    with opened(browser, site, width=1280) as page:
+        page.evaluate(SEEN)
+        inside = page.locator(".jp-Cell .jp-Cell, .jp-MarkdownCell")
+        first, second, third = (inside.nth(i) for i in range(3))
+        assert first.inner_text().strip("¶\n ") == "ebm_nb"
+        film = second.locator("img")
+        assert film.get_attribute("src").endswith(".gif") and "film" in (
+            film.get_attribute("alt")
+        )
+        assert not second.locator("pre").count()
+        assert len(re.findall(r"[.](?=\s|$)", third.locator("p").inner_text())) == 3
+        code = " ".join(page.locator(".highlight").all_inner_texts())
+        assert "load_pretrained" in code and "Markdown(" not in code
+        page.watch.check()
 
 
 def search(page, word):
@@ -136,23 +236,37 @@ def search(page, word):
     return page.locator(".md-search-result__item").count()
 
 
+def test_navigation_of_the_site(browser, site):
+    "Each chapter has one entry, which begins with its number."
+    with opened(browser, f"{site}08_trajectory/", width=1300) as page:
+        entries = page.locator(".md-sidebar--primary a.md-nav__link").evaluate_all(
+            "all => all.map(e => [new URL(e.href).pathname.split('/').at(-2), "
+            "e.textContent.trim(), e.hash])"
+        )
+        for name in NAMES:
+            words = [
+                text for page_, text, place in entries if page_ == name and not place
+            ]
+            assert name == "index" or (
+                len(words) == 1 and words[0].startswith(f"{name[:2]} ")
+            ), f"{name} has the entries {words}"
+        home = [text for page_, text, _ in entries if page_ == ""]
+        assert home == ["Overview"]
+
+
 def test_site(browser, site):
     with opened(browser, f"{site}08_trajectory/", width=1300) as page:
-        nav = page.locator(".md-sidebar--primary")
-        for name in NAMES:
-            assert (
-                name in ("index", "08_trajectory")
-                or nav.locator(f"a[href*='{name}/']").count()
-            ), f"{name} is not in the navigation"
         view = page.locator(".ebm-view").first
         view.get_by_label("Langevin step").first.fill("12")
         assert view.locator(".ebm-curve").get_attribute("aria-valuenow") == "12"
         assert page.locator("math").count() > 3
+        assert not faults(page, "main")
         shot(page, "site-light")
         page.get_by_title("Switch to dark mode").click()
         until(
             lambda: page.locator("[data-md-color-scheme=slate]").count(), 5, "dark mode"
         )
+        assert not faults(page, "main")
         shot(page, "site-dark")
         until(lambda: search(page, "scrubber"), 120, "an answer of the search")
         shot(page, "site-search")

@@ -24,6 +24,7 @@ MATH = re.compile(
     | \$(?!\s)(?P<inline>[^$]+?)(?<!\s)\$""",
     re.X | re.S | re.M,
 )
+SILENT = re.compile(r"^#\| echo: false$", re.M)
 DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
 ALT = re.compile(r"^#\| fig-alt: (.+)$", re.M)
 BETTER = {
@@ -92,6 +93,8 @@ class Reading(Preprocessor):
             return cell, resources
         alt = ALT.search(cell.source)
         said = alt[1] if alt else ""
+        if SILENT.search(cell.source):
+            cell.metadata["transient"] = {"remove_source": True}
         cell.source = DIRECTIVE.sub("", cell.source)
         for output in cell.get("outputs", []):
             for kind in {"image/png", "image/gif"} & output.get(

@@ -46,6 +46,10 @@ def readme(index):
         elif cell.directives_.get("echo:") == ["false"]:
             cell.metadata["transient"] = {"remove_source": True}
         if cell.cell_type == "code":
+            for output in cell.outputs:
+                data = output.get("data", {})
+                if "image/gif" in data:  # which the exporter does not know
+                    data["image/png"] = data.pop("image/gif")
             cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
     nb.metadata = {"language_info": {"name": "python"}}
     text, found = MarkdownExporter().from_notebook_node(
@@ -53,7 +57,8 @@ def readme(index):
     )
     images = {}
     for i, (name, data) in enumerate(found["outputs"].items(), 1):
-        path = IMAGES / f"index_{i}{Path(name).suffix}"
+        suffix = ".gif" if data.startswith(b"GIF") else Path(name).suffix
+        path = IMAGES / f"index_{i}{suffix}"
         alt = " ".join(
             nb.cells[int(name.split("_")[1])].directives_.get("fig-alt:", ["figure"])
         )
