@@ -184,12 +184,10 @@ def measure(workers, recipes, rounds, train_rounds):
     return times, peak
 
 
-def digits(workers, recipes, folder, rounds):
+def digits(workers, recipes, folder, rounds, judge, real):
     """Seconds for 64 digits with our sampler and the distance of 1,024 of each
     contestant; and the distances that the textbook's chain reaches.
     """
-    judge = load_judge()
-    real = judge.features(load_images("mnist")[1])
     ours = {"chain": recipes["STABLE"]["sampler"]}
     ours["steps"] = recipes["STABLE"]["sampler_steps"]
 
@@ -309,6 +307,8 @@ def main():
         help="a .json; the chart gets the same name as .png",
     )
     args = parser.parse_args()
+    judge = load_judge()
+    real = judge.features(load_images("mnist")[1])
     with tempfile.TemporaryDirectory() as folder:
         folder, machine = Path(folder), cpu()
         prepare(folder)
@@ -335,7 +335,7 @@ def main():
         for worker in workers.values():
             worker.ask("warm", chain=recipes["BOOK"]["chain"])
         times, peak = measure(workers, recipes, args.rounds, args.train_rounds)
-        drawn = digits(workers, recipes, folder, args.train_rounds)
+        drawn = digits(workers, recipes, folder, args.train_rounds, judge, real)
         for worker in workers.values():
             worker.end()
     results = summary(times)
