@@ -186,7 +186,7 @@ def test_saved_with_another_configuration(tmp_path):
         ({"width": 100_000}, "energy.weights.h5 is too small for it"),
         ({"width": 0}, "width must be a whole number of 1 or more, got 0"),
         ({"image_shape": [28, 28, 1]}, "with multiples of 16"),
-        ({"image_shape": "wide"}, "image_shape must be a tuple of whole numbers"),
+        ({"image_shape": "wide"}, "image_shape must be (height, width, channels)"),
         ({"dim": 10**9, "units": [10**9]}, "energy.weights.h5 is too small for it"),
     ):
         (tmp_path / "config.json").write_text(json.dumps({"energy": described}))
