@@ -12,6 +12,7 @@ may share the work. A distance is null where the training diverged.
 import argparse
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def only(parser, levers):
         metavar="LEVER",
         help="some levers, by name",
     )
+
+
+def begun(path, how):
+    """What an earlier run with the same settings left, or the settings with no
+    levers; ends the run where they differ.
+    """
+    found = json.loads(path.read_text()) if path.exists() else {"levers": {}}
+    if any(found.get(name, value) != value for name, value in how.items()):
+        sys.exit(f"{path} holds figures of other settings: name another --out.")
+    return {**how, "levers": found["levers"]}
 
 
 def real_distance(n, x_train, judge, real):

@@ -11,7 +11,6 @@ interruption costs one. `--table` prints what was measured before.
 import argparse
 import json
 import os
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from ablation import only, real_distance  # noqa: E402
+from ablation import begun, only, real_distance  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from ebm_nb.evaluation import class_shares, frechet_distance  # noqa: E402
@@ -147,10 +146,6 @@ def run(sampler, args, energy, judge, real):
     return {str(step): judged(x, judge, real) for step, x in zip(walk.step, walk.x)}
 
 
-def read(path):
-    return json.loads(path.read_text()) if path.exists() else {"levers": {}}
-
-
 def table(found):
     rows = {
         lever: {step: at["frechet"] for step, at in one["steps"].items()}
@@ -172,7 +167,7 @@ def main():
     args = arguments()
     if not args.table:
         measure(args)
-    found = read(args.out)
+    found = json.loads(args.out.read_text())
     distances = table(found)
     print(f"{distances.round(1)}\nreal images: {found['real']:.1f}")
     save(picture(distances), args.out.with_suffix(".png"))
@@ -187,14 +182,12 @@ def measure(args):
         "seed": args.seed,
         "real": real_distance(args.n, x_train, judge, real),
     }
-    before = read(args.out)
-    if any(before.get(name, value) != value for name, value in how.items()):
-        sys.exit(f"{args.out} holds figures of other samples: name another --out.")
-    levers = before["levers"]
+    found = begun(args.out, how)
+    levers = found["levers"]
     for lever in tqdm([lever for lever in args.only if lever not in levers]):
         steps = run(LEVERS[lever], args, energy, judge, real)
         levers[lever] = {"sampler": asdict(LEVERS[lever]), "steps": steps}
-        save_report({**how, "levers": levers}, args.out)
+        save_report(found, args.out)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ training; one that is already in the file is left out, so an interruption costs 
 """
 
 import argparse
-import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from ablation import only  # noqa: E402
+from ablation import begun, only  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from ebm_nb.energy import energy_cnn  # noqa: E402
@@ -90,17 +88,18 @@ def main():
     x_train, x_test = load_images("mnist")
     ref = reference(x_train, x_test)
     how = {"batches": args.batches, "samples": args.n, "seed": args.seed}
-    found = json.loads(args.out.read_text()) if args.out.exists() else how
-    if any(found.get(name) != value for name, value in how.items()):
-        sys.exit(f"{args.out} holds other trainings: name another --out.")
-    levers = found.setdefault("levers", {})
+    found = begun(args.out, how)
+    levers = found["levers"]
     for lever in tqdm([lever for lever in args.only if lever not in levers]):
         drawn = trained(lever, args, x_train).sample(args.n, seed=1)
         figures = evaluate(drawn, x_train, x_test, ref=ref)["figures"]
-        levers[lever] = {name: figures[name]["samples"] for name in FIGURES}
-        found["real"] = {name: figures[name]["real"] for name in FIGURES}
+        levers[lever] = {
+            f"{name}, {of}": figures[name][of]
+            for of in ("samples", "real")
+            for name in FIGURES
+        }
         save_report(found, args.out)
-    print(pd.DataFrame(levers | {"real images": found["real"]}).T.round(3))
+    print(pd.DataFrame(levers).T.round(3))
 
 
 if __name__ == "__main__":
