@@ -33,11 +33,11 @@ def answered(energy: Energy, x: Any) -> tf.Tensor:
             f"An energy maps x (B, ...) to (B,), got {shown(values)}: does its last "
             "line return the energies?"
         ) from error
-    if not values.shape.is_compatible_with(x.shape[:1]):
+    shape = values.shape
+    if shape.rank != 1 or not shape.is_compatible_with(x.shape[:1]):
         raise ValueError(
             "An energy maps x (B, ...) to (B,), one number for each point, got the "
-            f"shape {tuple(values.shape)} for {tuple(x.shape)}: sum or squeeze the "
-            "other axes."
+            f"shape {shape} for {x.shape}: sum or squeeze the other axes."
         )
     return values
 

@@ -34,6 +34,9 @@ def auroc(inside: Scores, outside: Scores) -> float:
 
     Returns:
         The area under the ROC curve, ties counting half: 1 is perfect, 0.5 a coin.
+
+    Raises:
+        ValueError: where one is empty, or a score is not finite.
     """
     inside, outside = np.ravel(inside), np.ravel(outside)
     strange = np.repeat([0, 1], [inside.size, outside.size])
@@ -212,6 +215,9 @@ def either(*energies: Energy) -> Callable[..., Any]:
 
     Returns:
         An energy x (B, ...) -> (B,).
+
+    Raises:
+        ValueError: without an energy.
     """
     weights_of(energies)
     stacked = lambda x: tf.stack(of_one_type([-energy(x) for energy in energies]))

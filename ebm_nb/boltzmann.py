@@ -111,8 +111,11 @@ def grid(low: float, high: float, n: Count, dim: Count = 1) -> Grid:
     """
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}.")
-    if n**dim > 10_000_000:
-        raise ValueError(f"expected at most 10 million cells, got {n}^{dim}.")
+    if dim * math.log10(n) > 7:
+        raise ValueError(
+            f"expected at most 10 million cells, got {n}^{dim}: a grid is for one, "
+            "two or three dimensions."
+        )
     width = (high - low) / n
     centres = low + width * (np.arange(n) + 0.5)
     axes = np.meshgrid(*[centres] * dim, indexing="ij", copy=False)

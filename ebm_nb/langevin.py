@@ -70,6 +70,14 @@ class Info(NamedTuple):
     accepted: tf.Tensor
     nonfinite: tf.Tensor
 
+# %% ../nbs/04_langevin.ipynb #fe602ab6
+Box = Bounds | Annotated[Any, traced("(2,)")]
+
+
+def nonfinite(values: Any) -> tf.Tensor:
+    "1 for each energy (B,) that is NaN or infinite, else 0."
+    return tf.cast(~tf.math.is_finite(values), tf.float32)
+
 # %% ../nbs/04_langevin.ipynb #3357b4fd
 def _clip(grad: Any, limit: Any) -> tuple[Any, tf.Tensor]:
     "The gradient, entries clipped, and the share of them that were, (B,)."
@@ -79,10 +87,6 @@ def _clip(grad: Any, limit: Any) -> tuple[Any, tf.Tensor]:
     within = tf.clip_by_value(grad, -limit, limit)
     clipped = tf.sign(tf.abs(grad - within))  # comparisons take three times as long
     return within, tf.reduce_mean(tf.cast(clipped, tf.float32), axes)
-
-
-def _nonfinite(values: Any) -> tf.Tensor:
-    return tf.cast(~tf.math.is_finite(values), tf.float32)
 
 # %% ../nbs/04_langevin.ipynb #9a86b296
 class LangevinState(NamedTuple):
@@ -94,7 +98,6 @@ class LangevinState(NamedTuple):
 
 # %% ../nbs/04_langevin.ipynb #78559734
 _Momentum = Annotated[float, number(least=0, below=1)]
-_Box = Bounds | Annotated[Any, traced("(2,)")]
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Langevin:
     noise_scale: NonNegative | Scalar
     momentum: _Momentum | Scalar = 0.0
     grad_clip: Positive | Scalar | None = None
-    bounds: _Box | None = None
+    bounds: Box | None = None
     settle: Positive | Scalar | None = None
 
     def __post_init__(self) -> None:
@@ -146,7 +149,7 @@ class Langevin:
             x = x - step_size * grad + noise_scale * noise
         if self.bounds is not None:
             x = tf.clip_by_value(x, self.bounds[0], self.bounds[1])
-        info = Info(clipped, tf.ones_like(clipped), _nonfinite(values))
+        info = Info(clipped, tf.ones_like(clipped), nonfinite(values))
         return LangevinState(x, velocity, step + 1), info
 
     def _moves_on(self) -> bool:

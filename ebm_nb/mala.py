@@ -8,12 +8,12 @@ __all__ = ['MalaState', 'MALA']
 # %% ../nbs/48_mala.ipynb #1356c673
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from .langevin import Info, energy_and_grad, fold
-from .types import Bounds, Energy, Positive, Scalar, check_fields, traced
+from .langevin import Box, Info, energy_and_grad, fold, nonfinite
+from .types import Energy, Positive, Scalar, check_fields
 
 # %% ../nbs/48_mala.ipynb #9cbe9e33
 class MalaState(NamedTuple):
@@ -32,9 +32,6 @@ def _log_proposal(
     )
 
 # %% ../nbs/48_mala.ipynb #3d992249
-_Box = Bounds | Annotated[Any, traced("(2,)")]
-
-
 @dataclass(frozen=True)
 class MALA:
     """The Metropolis-adjusted Langevin algorithm: exact at any step size.
@@ -50,7 +47,7 @@ class MALA:
 
     step_size: Positive | Scalar
     temperature: Positive | Scalar = 1.0
-    bounds: _Box | None = None
+    bounds: Box | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -78,8 +75,7 @@ class MALA:
             *(_pick(drawn < accept, *pair) for pair in zip(proposal, state))
         )
         accepted = tf.cast(accept, tf.float32)
-        unknown = tf.cast(~tf.math.is_finite(state.energy), tf.float32)
-        info = Info(tf.zeros_like(accepted), accepted, unknown)
+        info = Info(tf.zeros_like(accepted), accepted, nonfinite(state.energy))
         return state, info
 
     def _proposed(self, state: MalaState, key: Any) -> Any:

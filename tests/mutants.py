@@ -190,8 +190,8 @@ MUTANTS = [
         (
             "answers",
             "any number of energies",
-            "is_compatible_with(x.shape[:1])",
-            "is_compatible_with([None])",
+            "shape.is_compatible_with(x.shape[:1])",
+            "shape.is_compatible_with([None])",
         ),
         ("answers", "infinity passes", "np.isfinite(values)", "~np.isnan(values)"),
         ("answers", "no gradient passes", "if grad is None", "if grad is ..."),
