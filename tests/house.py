@@ -25,6 +25,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "answers": set(),
     "boltzmann": {"answers"},
     "arrays": set(),
+    "account": set(),
     "datasets": {"arrays", "files"},
     "images": {"arrays", "datasets"},
     "backend": set(),
