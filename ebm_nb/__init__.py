@@ -15,7 +15,7 @@ _NAMES = {
     "energy": ["energy_cnn", "energy_mlp"],
     "files": ["load_energy", "load_pretrained", "save_energy"],
     "graphs": ["Compiled"],
-    "images": ["load_images", "to_images"],
+    "images": ["load_images", "read_images", "to_images"],
     "langevin": ["FOR_IMAGES", "Langevin", "ula"],
     "mala": ["MALA"],
     "sampling": ["Trajectory", "sample", "sample_portions", "sample_trajectory"],

@@ -23,6 +23,7 @@ from .files import load_pretrained as load_pretrained
 from .files import save_energy as save_energy
 from .graphs import Compiled as Compiled
 from .images import load_images as load_images
+from .images import read_images as read_images
 from .images import to_images as to_images
 from .langevin import FOR_IMAGES as FOR_IMAGES
 from .langevin import Langevin as Langevin

@@ -11,6 +11,11 @@ from typing import NamedTuple
 from .types import caution
 
 # %% ../nbs/55_account.ipynb #d262d12f
+def counted(n: int, thing: str) -> str:
+    "A number with its thing, in the plural where there is not one."
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
 class Account(NamedTuple):
     """What a reader has to say of the data that it hands over; as a text, a line each.
 

@@ -39,7 +39,7 @@ def _array(file: IO[bytes], size: int, row: int) -> np.ndarray:
     head = io.BytesIO(file.read(2**14))
     shape, dtype = _header(head)
     need = math.prod(shape) * dtype.itemsize
-    if dtype.kind not in "iuf":
+    if dtype.kind not in "biuf":
         raise ValueError(
             f"expected numbers, got {dtype}; pickled objects are never loaded"
         )
@@ -94,6 +94,12 @@ def is_arrays(path: Path) -> bool:
     return path.suffix in (".npz", ".npy") and os.path.isfile(path)
 
 
+def unreadable(path: Path, error: Exception) -> ValueError:
+    "What to say of a file of arrays that provoked an error."
+    reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    return ValueError(f"{path} cannot be read: {reason}.")
+
+
 def read_arrays(
     path: Path, keys: tuple[str, ...], row: int = 0
 ) -> dict[str, np.ndarray]:
@@ -118,5 +124,24 @@ def read_arrays(
     try:
         return _read(path, keys, row)
     except Exception as error:  # whatever a hostile file provokes; the reason is kept
-        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        raise ValueError(f"{path} cannot be read: {reason}.") from error
+        raise unreadable(path, error) from error
+
+# %% ../nbs/38_arrays.ipynb #5fcb6c32
+def announced(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of numbers that a .npz or .npy file announces; only
+    headers are read. Raises ValueError where it can't be read.
+    """
+    try:
+        if path.suffix == ".npy":
+            with open(path, "rb") as file:
+                return {path.stem: _header(io.BytesIO(file.read(2**14)))[0]}
+        found = {}
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    shape, dtype = _header(io.BytesIO(file.read(2**14)))
+                if dtype.kind in "biuf":
+                    found[entry.filename.removesuffix(".npy")] = shape
+        return found
+    except Exception as error:  # whatever a hostile file provokes
+        raise unreadable(path, error) from error

@@ -6,7 +6,6 @@
 __all__ = ['main']
 
 # %% ../nbs/33_cli.ipynb #80a01245
-import importlib.util
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +55,11 @@ def train(
     steps_per_epoch: options.Steps = None,
     batch_size: options.Batch = None,
     network: options.Net = options.Network.standard,
+    size: options.Sides = None,
+    colour: options.Colour = None,
+    invert: options.Invert = None,
+    fit: options.Fit = options.FitName.pad,
+    key: options.Key = None,
     seed: options.Seed = 0,
     checkpoint_every: options.Every = 200,
     devices: options.Devices = None,
@@ -71,28 +75,25 @@ def train(
       ebm_nb train --data mnist --out runs/mnist --resume
       ebm_nb train --data digits --recipe book --epochs 30 --out runs/book
       ebm_nb train --data my_images.npz --out runs/mine
-      ebm_nb train --data folder_of_images/ --out runs/mine
+      ebm_nb train --data folder_of_images/ --size 64 --colour rgb --out runs/mine
       ebm_nb train --data table.csv --out runs/table
       ebm_nb train --data mnist --devices 4 --out runs/mnist
     """
     from ebm_nb.claims import check_claim
 
     check_claim(out, resume, overwrite)
-    if tensorboard and not importlib.util.find_spec("tensorboard"):
-        raise ValueError(
-            "--tensorboard needs a package that is not installed: pip install "
-            "tensorboard."
-        )
+    options.check_board(tensorboard)
     start_tensorflow()
     import keras
 
-    from ebm_nb.tasks import Plan, fit, task_of
+    from ebm_nb import tasks
 
-    task = task_of(data, recipe, network)
+    task = tasks.task_of(data, recipe, network, options.reading(context))
+    typer.echo(task.account)
     if batch_size:
         task = task._replace(recipe=replace(task.recipe, batch_size=batch_size))
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
-    plan = Plan(
+    plan = tasks.Plan(
         epochs,
         steps_per_epoch,
         seed,
@@ -101,7 +102,7 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
-    fit(task, plan, out, options.command_of(context), logs)
+    tasks.fit(task, plan, out, options.command_of(context), logs)
     ending = "csv" if "table" in task.config else "png"
     typer.echo(
         f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights "
@@ -126,7 +127,7 @@ def sample(
     Examples:
       ebm_nb sample
       ebm_nb sample --weights runs/mnist/ -n 256 --out grid.png
-      ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy
+      ebm_nb sample --weights runs/mine/ -n 100 --out pictures/
       ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy --resume
       ebm_nb sample --weights runs/mnist/ -n 10000 --out many.npy --devices 4
       ebm_nb sample --weights runs/table/ -n 200 --out samples.csv
@@ -134,12 +135,12 @@ def sample(
     """
     from ebm_nb import outputs, portions
 
-    outputs.writable(out, ".png", ".npy", ".csv")
+    outputs.takes_samples(out)
     portions.finished(out, resume)
     if trajectory:
         outputs.check_page(trajectory, n, devices)
     start_tensorflow()
-    from ebm_nb.weights import columns_of, dealt, noise
+    from ebm_nb.weights import columns_of, dealt, form_of, noise
 
     chosen = dealt(weights, devices)
     table = columns_of(weights, chosen.energy)
@@ -150,7 +151,7 @@ def sample(
         x = portions.walked(*chosen[:2], start, steps, seed, trajectory)
     else:
         x = portions.sampled(chosen, start, steps, seed, out, resume)
-    outputs.write(x, out, table)
+    outputs.write(x, out, table, None if table else form_of(weights, chosen.energy))
     if not trajectory:
         portions.remove_parts(out)
     page = f" Open {trajectory} in a browser." if trajectory else ""
@@ -178,13 +179,17 @@ def evaluate(
     """
     start_tensorflow()
     from ebm_nb import outputs, reports
-    from ebm_nb.images import load_images
+    from ebm_nb.images import read_images
     from ebm_nb.panels import report_figure
     from ebm_nb.plot import save
     from ebm_nb.sampling import sample
-    from ebm_nb.weights import energy_of, noise
+    from ebm_nb.weights import energy_of, form_of, noise
 
-    (energy, sampler, usual), (x_train, x_test) = energy_of(weights), load_images(data)
+    energy, sampler, usual = energy_of(weights)
+    form = form_of(weights, energy)
+    real = read_images(data, form.size, "rgb" if form.channels == 3 else "grey")
+    x_train, x_test = real.x_train, real.x_test
+    typer.echo(real.account)
     steps, shape = steps or usual, energy.input_shape[1:]
     if shape != x_train.shape[1:]:
         raise ValueError(
@@ -218,6 +223,7 @@ def score(
     data: options.Scored,
     weights: options.Weights = "mnist",
     out: options.Scores = Path("scores.csv"),
+    key: options.Key = None,
 ) -> None:
     """Score images or rows by their energy: the higher, the stranger.
 
@@ -232,17 +238,20 @@ def score(
     start_tensorflow()
     from ebm_nb.applications import outlier_scores
     from ebm_nb.tasks import to_score
-    from ebm_nb.weights import columns_of, energy_of
+    from ebm_nb.weights import columns_of, energy_of, form_of
 
     energy, sampler, _ = energy_of(weights)
-    heading, names, x = to_score(data, columns_of(weights, energy))
+    table = columns_of(weights, energy)
+    form = None if table else form_of(weights, energy)
+    heading, names, x, _, account = to_score(data, table, form, key)
+    typer.echo(account)
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))
     rows = [(name, f"{value:.6g}") for name, value in zip(names, energies)]
     outputs.write_csv(out, [heading, "energy"], rows)
     strangest = ", ".join(
         f"{heading} {names[i]} ({energies[i]:.4g})" for i in (-energies).argsort()[:5]
     )
-    typer.echo(f"{len(x)} scores are in {out}. The strangest: {strangest}.")
+    typer.echo(f"The energies of {len(x)} are in {out}. The strangest: {strangest}.")
 
 # %% ../nbs/33_cli.ipynb #83a95d1f
 @app.command()

@@ -48,7 +48,7 @@ class Frames(NamedTuple):
 
     Attributes:
         step: (K,), whole numbers, rising.
-        x: (K, B, H, W) in [-1, 1].
+        x: (K, B, H, W), or (K, B, H, W, 3) in colour, in [-1, 1].
         energy: (K, B).
         grad_norm: (K, B), or None.
         total: how many states were recorded.
@@ -76,10 +76,11 @@ def _floats(name: str, values: Any, shape: tuple[int, ...] | None = None) -> np.
 def _images(x: Any) -> np.ndarray:
     x = np.asarray(x)
     x = _floats("x", x[..., 0] if x.ndim == 5 and x.shape[-1] == 1 else x)
-    if x.ndim != 4 or not x.size or len(x) < 2 or np.abs(x).max() > 1:
+    right = x.ndim == 4 or x.shape[4:] == (3,)
+    if not right or not x.size or len(x) < 2 or np.abs(x).max() > 1:
         raise ValueError(
-            "expected images (steps, batch, H, W, 1) in [-1, 1] of at least 2 steps, "
-            f"got {x.shape}: rescale or render them first."
+            "expected images (steps, batch, H, W, 1 or 3) in [-1, 1] of at least 2 "
+            f"steps, got {x.shape}: rescale or render them first."
         )
     return x
 
@@ -100,8 +101,8 @@ def read(
 ) -> Frames:
     """Check a trajectory and choose its frames, as `spaced` does.
 
-    trajectory: has `step` (K,), `x` (K, B, H, W, 1) or (K, B, H, W), `energy` and
-    `grad_norm` (K, B); or it is `x` itself, and energy (K, B) comes beside it.
+    trajectory: has `step` (K,), `x` (K, B, H, W[, 1 or 3]), `energy` and `grad_norm`
+    (K, B); or it is `x` itself, and energy (K, B) comes beside it.
     Raises ValueError for other shapes, pixels outside [-1, 1], values not finite.
     """
     x = _images(getattr(trajectory, "x", trajectory))

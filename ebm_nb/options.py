@@ -6,10 +6,11 @@
 __all__ = []
 
 # %% ../nbs/70_options.ipynb #5914918c
+import importlib.util
 import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -60,11 +61,67 @@ Data = Annotated[
     str,
     typer.Option(
         help=(
-            "mnist, digits (embedded), auto, or yours: a folder of images, a .npz or "
-            ".npy file, a .csv table."
+            "mnist, digits (embedded), auto, or yours: a folder or .zip of pictures, "
+            "arrays (.npz, .npy, .mat, .h5, MNIST's idx), a .csv of pixels or of rows."
         )
     ),
 ]
+
+# %% ../nbs/70_options.ipynb #639aa769
+def _sides(text: str) -> tuple[int, int]:
+    "A side, or height x width, in pixels."
+    words = str(text).lower().split("x")
+    if len(words) > 2 or not all(word.strip().isdigit() for word in words):
+        raise typer.BadParameter(
+            f"expected pixels such as 64 or 48x64 (height x width), got {text!r}."
+        )
+    return int(words[0]), int(words[-1])
+
+
+Sides = Annotated[
+    Any,
+    typer.Option(
+        parser=_sides,
+        metavar="PIXELS",
+        help="A side, or height x width; if not given, up to 64 as they are, else 32.",
+    ),
+]
+ColourName = StrEnum("ColourName", ["grey", "rgb"])
+Colour = Annotated[
+    Optional[ColourName], typer.Option(help="If not given, as the pictures are.")
+]
+Invert = Annotated[
+    Optional[bool],
+    typer.Option(
+        "--invert/--no-invert",
+        help="Turn bright to dark; if not given, where grey pictures lie on white.",
+    ),
+]
+FitName = StrEnum("FitName", ["pad", "crop", "stretch"])
+Fit = Annotated[
+    FitName, typer.Option(help="How pictures of another shape come to that size.")
+]
+Key = Annotated[
+    Optional[str],
+    typer.Option(help="Name of the array of images, where a file holds several."),
+]
+
+
+def reading(context: typer.Context) -> dict[str, Any]:
+    "How images are to be read, as arguments of `read_images`; without what is open."
+    given = {name: context.params[name] for name in ("size", "colour", "invert", "key")}
+    if context.params["fit"] != FitName.pad:
+        given["fit"] = context.params["fit"].value
+    return {name: value for name, value in given.items() if value is not None}
+
+# %% ../nbs/70_options.ipynb #c19905de
+def check_board(asked: bool) -> None:
+    "Refuse --tensorboard where its package is missing."
+    if asked and not importlib.util.find_spec("tensorboard"):
+        raise ValueError(
+            "--tensorboard needs a package that is not installed: pip install "
+            "tensorboard."
+        )
 
 # %% ../nbs/70_options.ipynb #f50043f5
 Epochs = Annotated[int, typer.Option(min=1)]
@@ -104,8 +161,8 @@ Target = Annotated[
     Path,
     typer.Option(
         help=(
-            "A .png picture or a .npy array (n, 32, 32, 1) in [-1, 1]; of a table "
-            ".csv or .npy."
+            "A .png of all, a folder/ of single pictures, .npz (which --data reads), "
+            "or a .npy in [-1, 1]; of a table .csv or .npy."
         )
     ),
 ]
@@ -121,10 +178,7 @@ GoOn = Annotated[
 Real = Annotated[
     str,
     typer.Option(
-        help=(
-            "Real images: mnist, digits (embedded), or your images: a .npz or .npy "
-            "file or a folder."
-        )
+        help=("Real data: mnist, digits (embedded), or yours, as train takes them.")
     ),
 ]
 Judged = Annotated[
@@ -143,10 +197,7 @@ Scores = Annotated[
 Scored = Annotated[
     str,
     typer.Option(
-        help=(
-            "What to score: a folder of images, a .npz, .npy or .csv file, mnist or "
-            "digits."
-        )
+        help=("What to score: a picture, a folder of them, or whatever train takes.")
     ),
 ]
 Pictures = Annotated[Path, typer.Option(help="Folder for the pictures.")]
@@ -157,10 +208,14 @@ _SILENT = {"out", "checkpoint_every", "resume", "overwrite", "tensorboard"}
 
 def command_of(context: typer.Context) -> str:
     "The command line that repeats this one elsewhere, from what Typer understood."
-    given = {
-        name.replace("_", "-"): str(value)
-        for name, value in context.params.items()
-        if value is not None and name not in _SILENT
-    }
-    options = (word for name, value in given.items() for word in (f"--{name}", value))
-    return shlex.join(["ebm_nb", str(context.info_name), *options])
+    words = ["ebm_nb", str(context.info_name)]
+    for name, value in context.params.items():
+        if value is None or name in _SILENT:
+            continue
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            size = isinstance(value, tuple)
+            words += [f"--{option}", "x".join(map(str, value)) if size else str(value)]
+    return shlex.join(words)

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ebm_nb.files import atomic
+from ebm_nb.forms import Form
 from ebm_nb.tables import Table
 
 # %% ../nbs/74_outputs.ipynb #91faeeea
@@ -24,14 +26,37 @@ def writable(path: Path, *endings: str) -> None:
         raise ValueError(
             f"{path} should be a file that ends in {' or '.join(endings)}."
         )
+    _check_place(path.parent, path)
+
+
+def _check_place(folder: Path, path: Path) -> None:
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ValueError(
             f"Can't write {path} ({error.strerror}): choose another place."
         ) from error
+
+
+_SAMPLES = (".png", ".npy", ".npz", ".csv")
+
+
+def takes_samples(path: Path) -> None:
+    "Refuse what can't hold samples: any file of another ending, any folder in use."
+    if path.suffix.lower() in _SAMPLES and not path.is_dir():
+        return writable(path, *_SAMPLES)
+    if path.suffix and not path.is_dir():
+        raise ValueError(
+            f"{path} should be a file that ends in {', '.join(_SAMPLES)}, or a new "
+            "folder for single pictures."
+        )
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise ValueError(
+            f"{path} is in use: choose a new folder for single pictures, or a file "
+            f"that ends in {', '.join(_SAMPLES)}."
+        )
+    _check_place(path.parent, path)
 
 # %% ../nbs/74_outputs.ipynb #e813693f
 def check_page(path: Path, n: int, devices: int | None) -> None:
@@ -51,14 +76,15 @@ def check_page(path: Path, n: int, devices: int | None) -> None:
 
 def check_kind(out: Path, table: Table | None, page: Path | None) -> None:
     "Refuse a picture of rows and a table of pictures."
-    if table and (page or out.suffix.lower() == ".png"):
+    if table and (page or out.suffix.lower() not in (".csv", ".npy")):
         raise ValueError(
             "These weights are of a table's rows: give an --out that ends in .csv or "
             ".npy, and no --trajectory."
         )
     if not table and out.suffix.lower() == ".csv":
         raise ValueError(
-            "These weights are of images: give an --out that ends in .png or .npy."
+            "These weights are of images: give an --out that ends in .png, .npz or "
+            ".npy, or a folder."
         )
 
 # %% ../nbs/74_outputs.ipynb #ccd138f2
@@ -70,16 +96,31 @@ def write_csv(
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
-def write(x: np.ndarray, path: Path, table: Table | None = None) -> None:
-    "Samples as a picture, as an array, or as a table of rows."
+def write(
+    x: np.ndarray, path: Path, table: Table | None = None, form: Form | None = None
+) -> None:
+    "Samples as pictures of some form, as an array, or as a table of rows."
     if path.suffix.lower() == ".png":
-        return _write_picture(x, path)
+        return _write_picture(-x if form and form.inverted else x, path)
+    if form and path.suffix.lower() == ".npz":
+        with atomic(path) as file:
+            return np.savez_compressed(file, x_train=form.pictures(x))
+    if form and not path.suffix:
+        return _write_folder(form.pictures(x), path)
     x = table.rows_of(x) if table else x
     if table and path.suffix.lower() == ".csv":
         rows = [[f"{value:.7g}" for value in row] for row in x]
         return write_csv(path, table.columns, rows)
     with atomic(path) as file:
         np.save(file, x, allow_pickle=False)
+
+
+def _write_folder(pictures: np.ndarray, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    width = max(4, len(str(len(pictures) - 1)))
+    for i, picture in enumerate(pictures):
+        with atomic(folder / f"{i:0{width}d}.png") as file:
+            Image.fromarray(picture).save(file, "PNG")
 
 
 def _write_picture(x: np.ndarray, path: Path) -> None:

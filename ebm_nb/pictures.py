@@ -39,8 +39,8 @@ _TITLES = Kind(
 )
 _GREY = array("(N, H, W, ...)", "f", low=-1, high=1)
 _PICTURES = Kind(
-    "finite floats of shape (N, H, W) or (N, H, W, 1) in [-1, 1]",
-    lambda x: _GREY.fits(x) and np.shape(x)[3:] in ((), (1,)),
+    "finite floats of shape (N, H, W), (N, H, W, 1) or (N, H, W, 3) in [-1, 1]",
+    lambda x: _GREY.fits(x) and np.shape(x)[3:] in ((), (1,), (3,)),
 )
 Titles = Annotated[Any, _TITLES]
 Pictures = Annotated[Any, _PICTURES]
@@ -50,18 +50,18 @@ Rows = Annotated[dict[str, Any], named(_PICTURES)]
 def _images(images: Any) -> np.ndarray:
     _PICTURES("images", images)  # also where this package draws what a user gave it
     images = np.asarray(images)
-    return images[..., 0] if images.ndim == 4 else images
+    return images[..., 0] if images.shape[3:] == (1,) else images
 
 # %% ../nbs/61_pictures.ipynb #604ad306
 def tile(images: np.ndarray, columns: int, gap: int = 2, head: int = 0) -> np.ndarray:
-    """Images (N, H, W) in rows of `columns`, as one float32 array with NaN between them
-    and in missing places; head: more pixels above each, for a title.
+    """Images (N, H, W) or (N, H, W, 3) in rows of `columns`, as one float32 array with
+    NaN between them and in missing places; head: more pixels above each, for a title.
     """
-    n, height, width = images.shape
-    pitch = (height + head + gap, width + gap)
+    n, height, width, *colours = images.shape
+    pitch = (height + head + gap, width + gap, *colours)
     sheet = np.full((-(-n // columns), columns, *pitch), np.nan, np.float32)
     sheet.reshape(-1, *pitch)[:n, head : head + height, :width] = images
-    flat = sheet.swapaxes(1, 2).reshape(-1, columns * pitch[1])
+    flat = sheet.swapaxes(1, 2).reshape(-1, columns * pitch[1], *colours)
     return flat[: -gap or None, : -gap or None]
 
 # %% ../nbs/61_pictures.ipynb #b273fcf8
@@ -83,6 +83,9 @@ def _show(sheet: np.ndarray, inches: float, ax: Any, texts: list[_Place]) -> Any
         fig = Picture(figsize=(sheet.shape[1] * inches, sheet.shape[0] * inches))
         ax = fig.add_axes((0, 0, 1, 1))
     smooth = "nearest" if inches >= 0.01 else "auto"
+    if sheet.ndim == 3:  # in colour; the gaps are transparent
+        shown = ~np.isnan(sheet[..., :1])
+        sheet = np.concatenate([np.nan_to_num((sheet + 1) / 2), shown], axis=2)
     ax.imshow(sheet, cmap="gray", vmin=-1, vmax=1, interpolation=smooth)
     ax.axis("off")
     for x, y, text in texts:
@@ -108,7 +111,7 @@ def image_grid(
     """Draw images side by side: white strokes on black.
 
     Args:
-        images: floats (N, H, W, 1) or (N, H, W) in [-1, 1].
+        images: floats (N, H, W), (N, H, W, 1) or in colour (N, H, W, 3), in [-1, 1].
         columns: images a row, by default about a square's side, at most 16.
         titles: N short texts, one above each image.
         ax: where to draw; None for a new Picture.
@@ -120,7 +123,7 @@ def image_grid(
         ValueError: for another shape or range, or another number of titles.
     """
     images = _images(images)
-    n, height, width = images.shape
+    n, height, width = images.shape[:3]
     columns = min(n, columns or min(16, int(np.ceil(np.sqrt(n)))))
     texts = [] if titles is None else [str(title) for title in titles]
     if titles is not None and len(texts) != n:
@@ -175,8 +178,7 @@ def image_rows(rows: Rows, ax: Axes | None = None) -> Any:
     """Draw rows of images, each with its name on the left.
 
     Args:
-        rows: name to images (N, H, W, 1) or (N, H, W), floats in [-1, 1]; rows may
-            differ in N.
+        rows: name to images as for `image_grid`; rows may differ in N.
         ax: where to draw; None for a new Picture.
 
     Returns:
@@ -189,7 +191,7 @@ def image_rows(rows: Rows, ax: Axes | None = None) -> Any:
     shapes = {name: images.shape for name, images in stacks.items()}
     if len({shape[1:] for shape in shapes.values()}) > 1:
         raise ValueError(f"expected rows of images, all of one size, got {shapes}.")
-    n, height, width = map(max, zip(*shapes.values()))
+    n, height, width = map(max, zip(*(shape[:3] for shape in shapes.values())))
     size, gap = _side(width, min(0.64, 6.4 / n)), max(1, width // 16)
     # pixels for the longest name
     left = round(0.06 / size * width * max(map(len, stacks)))
@@ -206,9 +208,9 @@ def _stacked(rows: list[np.ndarray], n: int, gap: int, left: int) -> np.ndarray:
     whole = [np.full((n, *row.shape[1:]), np.nan, np.float32) for row in rows]
     for padded, row in zip(whole, rows):
         padded[: len(row)] = row
-    return np.pad(
-        tile(np.concatenate(whole), n, gap), ((0, 0), (left, 0)), constant_values=np.nan
-    )
+    sheet = tile(np.concatenate(whole), n, gap)
+    room = ((0, 0), (left, 0), (0, 0))[: sheet.ndim]
+    return np.pad(sheet, room, constant_values=np.nan)
 
 # %% ../nbs/61_pictures.ipynb #a2a6f024
 _PATHS = several(cast(Kind, kind_of(PathLike)))
@@ -231,7 +233,7 @@ def film(
             one for each of its images.
 
     Returns:
-        The path of a film in 16 greys.
+        The path of a film in 16 greys, or in 64 colours.
 
     Raises:
         ValueError: without a picture or for another ending.
@@ -248,11 +250,13 @@ def film(
 
 
 def _frame(picture: Path, shrink: int, head: int = 14) -> Image.Image:
-    "The picture in grey and smaller, with its name above it."
+    "The picture smaller, with its name above it; in grey where it has no colour."
     with Image.open(picture) as image:
         size = (image.width // shrink, image.height // shrink)
-        small = image.convert("L").resize(size, Image.Resampling.NEAREST)
-    frame = Image.new("L", (small.width, small.height + head), 255)
+        small = image.convert("RGB").resize(size, Image.Resampling.NEAREST)
+    grey = not np.ptp(np.asarray(small), -1).any()
+    small = small.convert("L") if grey else small
+    frame = Image.new(small.mode, (small.width, small.height + head), "white")
     frame.paste(small, (0, head))
-    ImageDraw.Draw(frame).text((2, 1), picture.stem, fill=0)
-    return frame.quantize(16)
+    ImageDraw.Draw(frame).text((2, 1), picture.stem, fill="black")
+    return frame.quantize(16 if grey else 64)

@@ -7,7 +7,7 @@ __all__ = ['BOOK', 'STABLE', 'Recipe']
 
 # %% ../nbs/35_recipe.ipynb #99606e14
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast
 
 import keras
@@ -20,6 +20,7 @@ from ebm_nb.types import (
     Count,
     NonNegative,
     Positive,
+    Shape,
     Share,
     array,
     check_fields,
@@ -103,6 +104,18 @@ class Recipe:
 
     @classmethod
     @checked
+    def for_images(cls, image_shape: Shape, **changes: Any) -> "Recipe":
+        """`STABLE` for images of any shape: step and clipping fit the number of pixels.
+
+        Args:
+            image_shape: (height, width, channels) as the network takes them.
+            changes: other settings than those.
+        """
+        fitted = fitted_to(STABLE, image_shape)
+        return cls(**{**vars(fitted), **changes})
+
+    @classmethod
+    @checked
     def for_points(cls, x: _Rows, **changes: Any) -> "Recipe":
         """A recipe for points of one scale: bounds, step and noise from their spread.
 
@@ -142,6 +155,18 @@ def _check_fit(recipe: Recipe) -> None:
         )
 
 # %% ../nbs/35_recipe.ipynb #8d8f590a
+def fitted_to(recipe: Recipe, image_shape: tuple[int, ...]) -> Recipe:
+    "A recipe for images of 32 x 32 pixels, fitted to others."
+    share = math.prod(image_shape) / 1024
+
+    def fitted(walk: Langevin) -> Langevin:
+        clip = None if walk.grad_clip is None else walk.grad_clip / share
+        return replace(walk, step_size=walk.step_size * share, grad_clip=clip)
+
+    sampler = recipe.sampler and fitted(recipe.sampler)
+    return replace(recipe, chain=fitted(recipe.chain), sampler=sampler)
+
+
 def sampler_of(recipe: Recipe) -> Langevin:
     "What draws samples of a recipe's energy."
     return recipe.sampler or recipe.chain

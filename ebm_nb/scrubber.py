@@ -66,7 +66,7 @@ _INTERVAL = 80  # ms a frame: 12 frames a second
 def payload(frames: Frames, spacing: str = "linear") -> dict[str, Any]:
     "What the view needs to know about Frames, as a dict of the traits of `View`."
     sheet, across = sprite_sheet(frames.x)
-    _, chains, height, width = frames.x.shape
+    chains, height, width = frames.x.shape[1:4]
     meta = {
         "step": frames.step.tolist(),
         "chains": chains,
@@ -194,9 +194,9 @@ class Scrubber(View):
     frame shown; `playing`; `chain`, the highlighted one.
 
     Args:
-        trajectory: has `step` (K,), `x` (K, B, H, W, 1) or (K, B, H, W) in [-1, 1],
-            `energy` and `grad_norm` (K, B), as `sample_trajectory` returns it; or it is
-            `x` itself.
+        trajectory: has `step` (K,), `x` (K, B, H, W), (K, B, H, W, 1) or in colour
+            (K, B, H, W, 3), in [-1, 1], `energy` and `grad_norm` (K, B), as
+            `sample_trajectory` returns it; or it is `x` itself.
         energy: (K, B), where trajectory is `x`.
         frames: how many to show at most, at least 2.
         spacing: "linear", or "log" for more of the early ones.

@@ -16,7 +16,7 @@ from ebm_nb.types import caution
 
 # %% ../nbs/65_sprites.ipynb #1be83f1e
 def webp(image: np.ndarray, quality: int = 65) -> bytes:
-    "A picture (H, W) with values in [-1, 1] as WebP; NaN becomes mid-grey."
+    "A picture (H, W) or (H, W, 3) in [-1, 1] as WebP; NaN becomes mid-grey."
     pixels = np.round((np.nan_to_num(image) + 1) * 127.5).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "webp", quality=quality, method=4)
@@ -29,13 +29,13 @@ _BYTES = 2_000_000
 
 
 def sprite_sheet(x: np.ndarray) -> tuple[bytes, int]:
-    """All images (K, B, H, W) on one WebP sheet, frame after frame, chain after chain;
-    returns the bytes and the images in a row.
+    """All images (K, B, H, W[, 3]) on one WebP sheet, frame after frame, chain after
+    chain; returns the bytes and the images in a row.
 
     Raises ValueError when the sheet would be larger than WebP allows; warns of a sheet
     that loads slowly.
     """
-    frames, chains, height, width = x.shape
+    frames, chains, height, width = x.shape[:4]
     square = np.ceil(np.sqrt(frames * chains * height / width))
     across = int(np.clip(square, 1, max(1, _SIDE // width)))
     if width > _SIDE or -(-frames * chains // across) * height > _SIDE:
@@ -44,7 +44,7 @@ def sprite_sheet(x: np.ndarray) -> tuple[bytes, int]:
             f"fit on one sheet of {_SIDE} pixels a side: show fewer frames or fewer "
             "chains."
         )
-    sheet = webp(tile(x.reshape(-1, height, width), across, gap=0))
+    sheet = webp(tile(x.reshape(-1, *x.shape[2:]), across, gap=0))
     if len(sheet) > _BYTES:
         caution(
             f"the frames take {len(sheet) / 1e6:.1f} MB, more than {_BYTES / 1e6:g} "

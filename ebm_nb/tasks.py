@@ -21,9 +21,13 @@ from ebm_nb import recipe as recipes
 from ebm_nb.checkpoints import Stopped
 from ebm_nb.claims import claim
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.images import image_files, load_images
-from ebm_nb.recipe import Recipe
+from ebm_nb.account import Account
+from ebm_nb.forms import Form
+from ebm_nb.holdings import of_pixels
+from ebm_nb.images import read_as, read_images
+from ebm_nb.recipe import Recipe, fitted_to
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
+from ebm_nb.sources import held_out
 from ebm_nb.tables import Table, table_in
 from ebm_nb.terminal import ASKED, TRAINING, leave
 from ebm_nb.training import EnergyModel
@@ -39,6 +43,7 @@ class Task(NamedTuple):
         build: the function that makes the network.
         config: what config.json keeps: the arguments of `build` under "energy".
         steps: batches in an epoch, if nobody says otherwise; None is one pass.
+        account: what was read.
     """
 
     x_train: np.ndarray
@@ -47,6 +52,7 @@ class Task(NamedTuple):
     build: Callable[..., keras.Model]
     config: dict[str, Any]
     steps: int | None = None
+    account: Account = Account(())
 
 # %% ../nbs/72_tasks.ipynb #f45d2572
 # the networks of chapter 03, as arguments of energy_cnn
@@ -57,19 +63,38 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def task_of(data: str, recipe: str = "stable", network: str = "standard") -> Task:
-    """The task of a name that `load_images` knows, a file, or a folder of images; or of
-    a table in a file.
+def task_of(
+    data: str,
+    recipe: str = "stable",
+    network: str = "standard",
+    reading: dict[str, Any] | None = None,
+) -> Task:
+    """The task of a name that `read_images` knows, a file, or a folder of images; or of
+    a table in a file. reading: how images are read, arguments of `read_images`.
     """
-    if table := table_in(data):
+    if table := _table(data):
         if network != "standard":
             raise ValueError(
                 f"--network {network} is for images, {data} is a table: leave it out."
             )
         return _of_table(table, recipe)
-    x_train, x_test = load_images(data)
-    chosen = getattr(recipes, recipe.upper())
-    return Task(x_train, x_test, chosen, energy_cnn, {"energy": _NETWORKS[network]})
+    return _of_images(data, recipe, network, reading or {})
+
+
+def _of_images(data: str, recipe: str, network: str, reading: dict[str, Any]) -> Task:
+    found = read_images(data, **reading)
+    chosen = fitted_to(getattr(recipes, recipe.upper()), found.form.shape)
+    config: dict[str, Any] = {"energy": dict(_NETWORKS[network])}
+    if found.form.shape != (32, 32, 1):
+        config["energy"]["image_shape"] = found.form.shape
+    config["images"] = found.form._asdict()
+    arrays = found.x_train, found.x_test
+    return Task(*arrays, chosen, energy_cnn, config, account=found.account)
+
+
+def _table(data: str) -> Table | None:
+    "The table in a file; None for other data, such as rows of pixels."
+    return None if of_pixels(Path(data)) else table_in(data)
 
 
 def _of_table(table: Table, recipe: str) -> Task:
@@ -79,7 +104,7 @@ def _of_table(table: Table, recipe: str) -> Task:
             f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows "
             f"and --recipe {recipe}."
         )
-    held = np.arange(len(x)) % 10 == 1
+    held = held_out(len(x))
     chosen = Recipe.for_points(x, batch_size=min(128, int(sum(~held))))
     return Task(x[~held], x[held], chosen, energy_mlp, table.config, steps=100)
 
@@ -205,22 +230,43 @@ def _train(
         TRAINING.clear()
 
 # %% ../nbs/72_tasks.ipynb #a72d6565
+class Scored(NamedTuple):
+    """What is to be scored.
+
+    Attributes:
+        heading: "row", "image" or "file".
+        names: of each.
+        x: (N, ...), as the energy takes them.
+        beside: the user's own columns, a DataFrame, or None.
+        account: what was read.
+    """
+
+    heading: str
+    names: Sequence[object]
+    x: np.ndarray
+    beside: Any
+    account: Account
+
+
 def to_score(
-    data: str, table: Table | None
-) -> tuple[str, Sequence[object], np.ndarray]:
-    "(heading, names, x) of the images or rows in data; table: of the weights, or None."
-    given = table_in(data)
+    data: str, table: Table | None, form: Form | None = None, key: str | None = None
+) -> Scored:
+    """The images or rows in data. table and form: how the rows or the images of the
+    weights' training were read; key: the array of images, where a file holds several.
+    """
+    given = _table(data)
     if bool(given) != bool(table):
         raise ValueError(
             f"The weights are of {'rows' if table else 'images'} and {data} holds "
             f"{'rows' if given else 'images'}."
         )
     if given and table:
-        return "row", range(1, len(given.rows) + 1), _rescaled(data, given, table)
-    x = np.concatenate(load_images(data))
-    if Path(data).is_dir() and data not in ("mnist", "digits", "auto"):
-        return "file", [path.name for path in image_files(data)], x
-    return "image", range(1, len(x) + 1), x
+        rows, x = range(1, len(given.rows) + 1), _rescaled(data, given, table)
+        return Scored("row", rows, x, None, Account(()))
+    x, names, account = read_as(data, form, key)
+    if names:
+        return Scored("file", names, x, None, account)
+    return Scored("image", range(1, len(x) + 1), x, None, account)
 
 
 def _rescaled(data: str, given: Table, table: Table) -> np.ndarray:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from .averages import AveragedModel, metrics
 from .devices import Devices, OneDevice, Walk
 from .graphs import walk
-from .images import batches
+from .stream import batches
 from ebm_nb.inputs import (
     NOT_COMPILED,
     check_batch_size,

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ebm_nb.files import load_energy, load_pretrained
+from ebm_nb.forms import Form, form_in
 from ebm_nb.langevin import FOR_IMAGES, Langevin
 from ebm_nb.recipe import STABLE, recipe_of, sampler_of
 from ebm_nb.scale import make_strategy
@@ -70,6 +71,23 @@ def columns_of(weights: str, energy: keras.Model) -> Table | None:
         raise ValueError(
             f"The table in {weights} does not fit its energy: mend config.json or "
             "train again."
+        ) from error
+
+# %% ../nbs/73_weights.ipynb #form0002
+def form_of(weights: str, energy: keras.Model) -> Form:
+    "How the pictures of a training became points."
+    shape, noted = energy.input_shape[1:], _config(weights).get("images")
+    if not noted:
+        return Form() if shape == (32, 32, 1) else Form(shape[:2], shape[2])
+    try:
+        found = form_in(noted)
+        if found.shape != shape:
+            raise ValueError(f"the energy takes images {shape}")
+        return found
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"The note on images in {weights} does not fit its energy: mend "
+            "config.json or train again."
         ) from error
 
 # %% ../nbs/73_weights.ipynb #d667dcc0

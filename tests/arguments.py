@@ -13,6 +13,7 @@ import numpy as np
 MODULES = (
     "boltzmann",
     "images",
+    "stream",
     "swish",
     "layers",
     "energy",
@@ -140,6 +141,7 @@ def good(folder):
         "yscale": "linear",
     }
     signs = {**monitor.vital_signs(model), "followed": 0.0}
+    read = {"size": None, "colour": None, "invert": None, "fit": "pad", "key": None}
     return {
         "boltzmann.harmonic": {"x": points, "k": 1.0},
         "boltzmann.double_well": {
@@ -162,9 +164,10 @@ def good(folder):
             "seed": 0,
         },
         "images.to_images": {"x": images[:2], "name": "x"},
-        "images.load_images": {"source": "digits"},
-        "images.load_labels": {"source": "digits"},
-        "images.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
+        "images.read_images": {"source": "digits"} | read,
+        "images.load_images": {"source": "digits"} | read,
+        "images.load_labels": {"source": "digits", "key": None},
+        "stream.batches": {"x": points, "batch_size": 2, "seed": 0, "start": 0},
         "swish.swish": {"x": points, "beta": 1.0},
         "swish.swish_derivative": {"x": points, "beta": 1.0},
         "energy.energy_cnn": {

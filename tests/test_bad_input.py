@@ -129,7 +129,8 @@ def test_nothing_is_executed():
     fill=st.sampled_from([0, 1, 2, -1, np.nan, np.inf]),
 )
 def test_arrays(shape, dtype, fill):
-    from ebm_nb.images import batches, to_images
+    from ebm_nb.images import to_images
+    from ebm_nb.stream import batches
 
     with np.errstate(invalid="ignore"):
         x = (
@@ -148,7 +149,8 @@ def test_arrays(shape, dtype, fill):
 @MANY
 @given(batch_size=JUNK, seed=JUNK, start=JUNK, source=JUNK)
 def test_arguments_of_data(batch_size, seed, start, source):
-    from ebm_nb.images import batches, load_images, load_labels
+    from ebm_nb.images import load_images, load_labels
+    from ebm_nb.stream import batches
 
     x = np.zeros((4, 2), "float32")
     for words in (

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_nb import sampling
-from ebm_nb.images import batches
+from ebm_nb.stream import batches
 from ebm_nb.energy import energy_cnn
 from ebm_nb.files import load_pretrained
 from ebm_nb.langevin import Langevin
