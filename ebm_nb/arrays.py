@@ -29,6 +29,8 @@ def _header(head: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
         else np.lib.format.read_array_header_2_0
     )
     shape, _, dtype = read_header(head)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its header announces the shape {shape}")
     return shape, dtype
 
 # %% ../nbs/38_arrays.ipynb #1f94f3d4

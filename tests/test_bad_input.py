@@ -215,7 +215,7 @@ def test_hostile_archives(tmp_path, monkeypatch, name):
             archive.writestr(entry, data)
     TRIED["hostile archives"] += 1
     tracemalloc.start()
-    with pytest.raises(ValueError, match="x.npz cannot be read"):
+    with pytest.raises(ValueError, match="x.npz (cannot be read|has no array)"):
         load_images("x.npz")
     assert tracemalloc.get_traced_memory()[1] < 2**24 and [
         path.name for path in tmp_path.iterdir()
