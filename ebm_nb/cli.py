@@ -56,6 +56,9 @@ def train(
     steps_per_epoch: options.Steps = None,
     batch_size: options.Batch = None,
     network: options.Net = options.Network.standard,
+    columns: options.Columns = None,
+    drop: options.Drop = None,
+    missing: options.Gaps = options.Missing.refuse,
     seed: options.Seed = 0,
     checkpoint_every: options.Every = 200,
     devices: options.Devices = None,
@@ -73,6 +76,7 @@ def train(
       ebm_nb train --data my_images.npz --out runs/mine
       ebm_nb train --data folder_of_images/ --out runs/mine
       ebm_nb train --data table.csv --out runs/table
+      ebm_nb train --data table.csv --drop id,notes --missing drop --out runs/table
       ebm_nb train --data mnist --devices 4 --out runs/mnist
     """
     from ebm_nb.claims import check_claim
@@ -86,9 +90,14 @@ def train(
     start_tensorflow()
     import keras
 
+    from ebm_nb.columns import IN_TERMINAL, Wanted
     from ebm_nb.tasks import Plan, fit, task_of
 
-    task = task_of(data, recipe, network)
+    listed, skip = options.listed, missing is options.Missing.drop
+    wanted = Wanted(listed(columns), listed(drop) or (), skip, IN_TERMINAL)
+    task = task_of(data, recipe, network, wanted)
+    if task.account:
+        typer.echo(task.account)
     if batch_size:
         task = task._replace(recipe=replace(task.recipe, batch_size=batch_size))
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
@@ -218,6 +227,7 @@ def score(
     data: options.Scored,
     weights: options.Weights = "mnist",
     out: options.Scores = Path("scores.csv"),
+    missing: options.Gaps = options.Missing.refuse,
 ) -> None:
     """Score images or rows by their energy: the higher, the stranger.
 
@@ -235,10 +245,15 @@ def score(
     from ebm_nb.weights import columns_of, energy_of
 
     energy, sampler, _ = energy_of(weights)
-    heading, names, x = to_score(data, columns_of(weights, energy))
+    skip = missing is options.Missing.drop
+    heading, names, x, beside, account = to_score(
+        data, columns_of(weights, energy), skip
+    )
+    if account:
+        typer.echo(account)
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))
-    rows = [(name, f"{value:.6g}") for name, value in zip(names, energies)]
-    outputs.write_csv(out, [heading, "energy"], rows)
+    told = {heading: names, "energy": [f"{value:.6g}" for value in energies]}
+    outputs.write_scores(out, told, beside)
     strangest = ", ".join(
         f"{heading} {names[i]} ({energies[i]:.4g})" for i in (-energies).argsort()[:5]
     )

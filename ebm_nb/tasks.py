@@ -16,15 +16,18 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 
 from ebm_nb import recipe as recipes
+from ebm_nb.account import Account
 from ebm_nb.checkpoints import Stopped
 from ebm_nb.claims import claim
+from ebm_nb.columns import IN_TERMINAL, Wanted
 from ebm_nb.energy import energy_cnn, energy_mlp
 from ebm_nb.images import image_files, load_images
 from ebm_nb.recipe import Recipe
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
-from ebm_nb.tables import Table, table_in
+from ebm_nb.tables import Table, config_of, matched, table_in
 from ebm_nb.terminal import ASKED, TRAINING, leave
 from ebm_nb.training import EnergyModel
 
@@ -39,6 +42,7 @@ class Task(NamedTuple):
         build: the function that makes the network.
         config: what config.json keeps: the arguments of `build` under "energy".
         steps: batches in an epoch, if nobody says otherwise; None is one pass.
+        account: what was read, or None.
     """
 
     x_train: np.ndarray
@@ -47,6 +51,7 @@ class Task(NamedTuple):
     build: Callable[..., keras.Model]
     config: dict[str, Any]
     steps: int | None = None
+    account: Account | None = None
 
 # %% ../nbs/72_tasks.ipynb #f45d2572
 # the networks of chapter 03, as arguments of energy_cnn
@@ -57,31 +62,61 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def task_of(data: str, recipe: str = "stable", network: str = "standard") -> Task:
+_ALL = Wanted(words=IN_TERMINAL)
+
+
+def task_of(
+    data: str, recipe: str = "stable", network: str = "standard", wanted: Wanted = _ALL
+) -> Task:
     """The task of a name that `load_images` knows, a file, or a folder of images; or of
-    a table in a file.
+    what is wanted of a table in a file.
     """
-    if table := table_in(data):
+    if table := table_in(data, wanted):
         if network != "standard":
             raise ValueError(
                 f"--network {network} is for images, {data} is a table: leave it out."
             )
-        return _of_table(table, recipe)
+        return _of_table(data, table, recipe)
+    if wanted != _ALL:
+        raise ValueError(
+            f"--columns, --drop and --missing are for tables, {data} holds none: leave "
+            "them out."
+        )
     x_train, x_test = load_images(data)
     chosen = getattr(recipes, recipe.upper())
     return Task(x_train, x_test, chosen, energy_cnn, {"energy": _NETWORKS[network]})
 
 
-def _of_table(table: Table, recipe: str) -> Task:
-    x = table.points()
-    if len(x) < 2 or recipe != "stable":
+_LEAST = 20  # rows, two of which are held out
+
+
+def _of_table(data: str, table: Table, recipe: str) -> Task:
+    if recipe != "stable":
         raise ValueError(
-            f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows "
-            f"and --recipe {recipe}."
+            f"--recipe {recipe} is for images, {data} is a table: leave it out."
+        )
+    x = table.points()
+    if len(x) < _LEAST:
+        raise ValueError(
+            f"{data} has {len(x)} rows to train on, and a table needs at least "
+            f"{_LEAST}: add more."
         )
     held = np.arange(len(x)) % 10 == 1
     chosen = Recipe.for_points(x, batch_size=min(128, int(sum(~held))))
-    return Task(x[~held], x[held], chosen, energy_mlp, table.config, steps=100)
+    account = table.account
+    told = f"Every tenth row, {held.sum():,} in all, is held out to test on."
+    return Task(
+        x[~held],
+        x[held],
+        chosen,
+        energy_mlp,
+        {
+            "energy": {"dim": x.shape[1], "units": [64, 64]},
+            "table": config_of(table),
+        },
+        steps=100,
+        account=account._replace(said=(*account.said, told)),
+    )
 
 # %% ../nbs/72_tasks.ipynb #cd2fb2b2
 def _model(
@@ -205,28 +240,39 @@ def _train(
         TRAINING.clear()
 
 # %% ../nbs/72_tasks.ipynb #a72d6565
-def to_score(
-    data: str, table: Table | None
-) -> tuple[str, Sequence[object], np.ndarray]:
-    "(heading, names, x) of the images or rows in data; table: of the weights, or None."
-    given = table_in(data)
-    if bool(given) != bool(table):
-        raise ValueError(
-            f"The weights are of {'rows' if table else 'images'} and {data} holds "
-            f"{'rows' if given else 'images'}."
-        )
-    if given and table:
-        return "row", range(1, len(given.rows) + 1), _rescaled(data, given, table)
+class Scored(NamedTuple):
+    """What is to be scored.
+
+    Attributes:
+        heading: what a name is: "row", "image" or "file".
+        names: N of them.
+        x: images (N, H, W, C) or points (N, d), float32.
+        beside: (N, ...) the columns of a table as they stand in the file, or None.
+        account: what was read, or None.
+    """
+
+    heading: str
+    names: Sequence[object]
+    x: np.ndarray
+    beside: pd.DataFrame | None = None
+    account: Account | None = None
+
+
+_OURS = ("row", "energy", "percentile", "flag")  # columns of the scores
+
+
+def to_score(data: str, table: Table | None, skip: bool = False) -> Scored:
+    """The images or rows in data; table: of the weights, or None; skip: leave out rows
+    with missing values.
+    """
+    if table:
+        new = matched(data, table, skip)
+        clash = {name: f"{name} of the file" for name in _OURS}
+        beside = new.beside.rename(columns=clash)
+        return Scored("row", [*new.rows.index], new.points(), beside, new.account)
+    if table_in(data, _ALL._replace(skip=True)):
+        raise ValueError(f"The weights are of images and {data} holds rows.")
     x = np.concatenate(load_images(data))
     if Path(data).is_dir() and data not in ("mnist", "digits", "auto"):
-        return "file", [path.name for path in image_files(data)], x
-    return "image", range(1, len(x) + 1), x
-
-
-def _rescaled(data: str, given: Table, table: Table) -> np.ndarray:
-    if len(given.columns) != len(table.columns):
-        raise ValueError(
-            f"Expected the {len(table.columns)} columns {', '.join(table.columns)}, "
-            f"found {len(given.columns)} in {data}."
-        )
-    return table._replace(rows=given.rows).points()
+        return Scored("file", [path.name for path in image_files(data)], x)
+    return Scored("image", range(1, len(x) + 1), x)
