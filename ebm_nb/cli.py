@@ -90,26 +90,17 @@ def train(
     start_tensorflow()
     import keras
 
-    from ebm_nb.columns import IN_TERMINAL, Wanted
-    from ebm_nb.tasks import Plan, fit, task_of
+    from ebm_nb.tasks import Plan, fit, task_of, wanted_of
 
-    listed, skip = options.listed, missing is options.Missing.drop
-    wanted = Wanted(listed(columns), listed(drop) or (), skip, IN_TERMINAL)
+    wanted = wanted_of(options.listed(columns), options.listed(drop), missing)
     task = task_of(data, recipe, network, wanted)
     if task.account:
         typer.echo(task.account)
     if batch_size:
         task = task._replace(recipe=replace(task.recipe, batch_size=batch_size))
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
-    plan = Plan(
-        epochs,
-        steps_per_epoch,
-        seed,
-        every=checkpoint_every,
-        devices=devices or 1,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    length = epochs, steps_per_epoch, seed, checkpoint_every
+    plan = Plan(*length, devices or 1, resume, overwrite)
     fit(task, plan, out, options.command_of(context), logs)
     ending = "csv" if "table" in task.config else "png"
     typer.echo(
@@ -245,10 +236,8 @@ def score(
     from ebm_nb.weights import columns_of, energy_of
 
     energy, sampler, _ = energy_of(weights)
-    skip = missing is options.Missing.drop
-    heading, names, x, beside, account = to_score(
-        data, columns_of(weights, energy), skip
-    )
+    table, skip = columns_of(weights, energy), missing == "drop"
+    heading, names, x, beside, account = to_score(data, table, skip)
     if account:
         typer.echo(account)
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))

@@ -65,6 +65,13 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 _ALL = Wanted(words=IN_TERMINAL)
 
 
+def wanted_of(
+    columns: list[str] | None, drop: list[str] | None, missing: str
+) -> Wanted:
+    "What the options of `train` want of a table."
+    return _ALL._replace(columns=columns, drop=drop or (), skip=missing == "drop")
+
+
 def task_of(
     data: str, recipe: str = "stable", network: str = "standard", wanted: Wanted = _ALL
 ) -> Task:

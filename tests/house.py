@@ -135,7 +135,6 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "__version__",
         "applications",
         "claims",
-        "columns",
         "demo",
         "images",
         "options",
