@@ -60,6 +60,9 @@ def train(
     invert: options.Invert = None,
     fit: options.Fit = options.FitName.pad,
     key: options.Key = None,
+    columns: options.Columns = None,
+    drop: options.Drop = None,
+    missing: options.Gaps = options.Missing.refuse,
     seed: options.Seed = 0,
     checkpoint_every: options.Every = 200,
     devices: options.Devices = None,
@@ -77,6 +80,7 @@ def train(
       ebm_nb train --data my_images.npz --out runs/mine
       ebm_nb train --data folder_of_images/ --size 64 --colour rgb --out runs/mine
       ebm_nb train --data table.csv --out runs/table
+      ebm_nb train --data table.csv --drop id,notes --missing drop --out runs/table
       ebm_nb train --data mnist --devices 4 --out runs/mnist
     """
     from ebm_nb.claims import check_claim
@@ -88,20 +92,14 @@ def train(
 
     from ebm_nb import tasks
 
-    task = tasks.task_of(data, recipe, network, options.reading(context))
+    wanted = tasks.wanted_of(options.listed(columns), options.listed(drop), missing)
+    task = tasks.task_of(data, recipe, network, wanted, options.reading(context))
     typer.echo(task.account)
     if batch_size:
         task = task._replace(recipe=replace(task.recipe, batch_size=batch_size))
     logs = [keras.callbacks.TensorBoard(out / "tensorboard")] if tensorboard else []
-    plan = tasks.Plan(
-        epochs,
-        steps_per_epoch,
-        seed,
-        every=checkpoint_every,
-        devices=devices or 1,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    length = epochs, steps_per_epoch, seed, checkpoint_every
+    plan = tasks.Plan(*length, devices or 1, resume, overwrite)
     tasks.fit(task, plan, out, options.command_of(context), logs)
     ending = "csv" if "table" in task.config else "png"
     typer.echo(
@@ -224,6 +222,7 @@ def score(
     weights: options.Weights = "mnist",
     out: options.Scores = Path("scores.csv"),
     key: options.Key = None,
+    missing: options.Gaps = options.Missing.refuse,
 ) -> None:
     """Score images or rows by their energy: the higher, the stranger.
 
@@ -241,13 +240,13 @@ def score(
     from ebm_nb.weights import columns_of, energy_of, form_of
 
     energy, sampler, _ = energy_of(weights)
-    table = columns_of(weights, energy)
+    table, skip = columns_of(weights, energy), missing == "drop"
     form = None if table else form_of(weights, energy)
-    heading, names, x, _, account = to_score(data, table, form, key)
+    heading, names, x, beside, account = to_score(data, table, skip, form, key)
     typer.echo(account)
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))
-    rows = [(name, f"{value:.6g}") for name, value in zip(names, energies)]
-    outputs.write_csv(out, [heading, "energy"], rows)
+    told = {heading: names, "energy": [f"{value:.6g}" for value in energies]}
+    outputs.write_scores(out, told, beside)
     strangest = ", ".join(
         f"{heading} {names[i]} ({energies[i]:.4g})" for i in (-energies).argsort()[:5]
     )

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from .inputs import check_compiled, check_recipe
 from .langevin import energy_and_grad
+from .recipe import usual_size
 from .training import EnergyModel
 from .types import Count, Index, Kind, checked, named
 
@@ -127,7 +128,7 @@ def diagnose(
 def _any_age(
     signs: Any, real: float, fake: float, best: dict[str, Any]
 ) -> dict[str, Any]:
-    size = max(best["size"], 10)
+    size = max(best["size"], 10)  # of images; see `usual_size` for points
     lost = not np.isfinite([fake - real, *signs.values()]).all()
     return {
         f"{signs['nonfinite']} values or an energy are not finite": signs["nonfinite"]
@@ -240,6 +241,7 @@ class HealthMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.recent, self.lowest = Recent(self.model), np.inf
+        self.peak.setdefault("size", usual_size(self.model.recipe, self.model.shape))
         self.healthy: list[Any] = []
         self.best: Any = None
 
@@ -280,9 +282,8 @@ class HealthMonitor(keras.callbacks.Callback):
         slow_down(self.model, scale)
         self.recent.forget()
         self.model.stop_training = last
-        then = f"on with {scale:g} of the learning rate."
-        if last:
-            then = "and stopped with the best weights."
+        onward = f"on with {scale:g} of the learning rate."
+        then = "and stopped with the best weights." if last else onward
         back = int(iterations.numpy())
         self.said.append(f"Update {seen}: {trouble}. Back to update {back}, {then}")
         print("\n" + self.said[-1])

@@ -6,6 +6,7 @@
 __all__ = []
 
 # %% ../nbs/70_options.ipynb #5914918c
+import csv
 import importlib.util
 import shlex
 from enum import StrEnum
@@ -44,6 +45,11 @@ Walk = Annotated[
         help="Langevin steps from uniform noise; if not given, the recipe's: 60 for "
         "images.",
     ),
+]
+Missing = StrEnum("Missing", ["refuse", "drop"])
+Gaps = Annotated[
+    Missing,
+    typer.Option(help="Of a table: drop leaves out rows with a missing value."),
 ]
 
 # %% ../nbs/70_options.ipynb #bee2d0fa
@@ -124,6 +130,13 @@ def check_board(asked: bool) -> None:
         )
 
 # %% ../nbs/70_options.ipynb #f50043f5
+Columns = Annotated[
+    Optional[str],
+    typer.Option(help="Of a table: a,b trains on these columns, in this order."),
+]
+Drop = Annotated[
+    Optional[str], typer.Option(help="Of a table: a,b leaves these columns out.")
+]
 Epochs = Annotated[int, typer.Option(min=1)]
 Steps = Annotated[
     Optional[int],
@@ -155,6 +168,11 @@ Overwrite = Annotated[
 Board = Annotated[
     bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")
 ]
+
+# %% ../nbs/70_options.ipynb #cf91ec92
+def listed(words: str | None) -> list[str] | None:
+    "The names in a,b; None where none were given."
+    return None if words is None else next(csv.reader([words], skipinitialspace=True))
 
 # %% ../nbs/70_options.ipynb #d50144c2
 Target = Annotated[

@@ -6,13 +6,13 @@
 __all__ = []
 
 # %% ../nbs/74_outputs.ipynb #b03dc1e8
-import csv
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from ebm_nb.files import atomic
@@ -88,12 +88,19 @@ def check_kind(out: Path, table: Table | None, page: Path | None) -> None:
         )
 
 # %% ../nbs/74_outputs.ipynb #ccd138f2
-def write_csv(
-    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
     "A line of names, then a line for each row."
     with atomic(path, "w") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+        frame.to_csv(file, index=False, float_format="%.7g", lineterminator="\n")
+
+
+def write_scores(
+    path: Path, columns: dict[str, Sequence[object]], beside: pd.DataFrame | None
+) -> None:
+    "Columns of scores, and beside them what the file has of its own."
+    frame = pd.DataFrame(columns)
+    own = beside.reset_index(drop=True) if beside is not None else None
+    write_frame(frame if own is None else pd.concat([frame, own], axis=1), path)
 
 
 def write(
@@ -107,12 +114,11 @@ def write(
             return np.savez_compressed(file, x_train=form.pictures(x))
     if form and not path.suffix:
         return _write_folder(form.pictures(x), path)
-    x = table.rows_of(x) if table else x
-    if table and path.suffix.lower() == ".csv":
-        rows = [[f"{value:.7g}" for value in row] for row in x]
-        return write_csv(path, table.columns, rows)
+    rows = table.rows_of(x) if table else None
+    if rows is not None and path.suffix.lower() == ".csv":
+        return write_frame(rows, path)
     with atomic(path) as file:
-        np.save(file, x, allow_pickle=False)
+        np.save(file, x if rows is None else rows.to_numpy(float), allow_pickle=False)
 
 
 def _write_folder(pictures: np.ndarray, folder: Path) -> None:

@@ -35,6 +35,7 @@ _POINTS: dict[str, Any] = {
     "chain_steps": 20,
     "sampler_steps": 1000,
     "capacity": 4096,
+    "fresh": 0.01,
     "in_place": True,
     "alpha": 0.001,
     "learning_rate": 2e-3,
@@ -120,7 +121,8 @@ class Recipe:
         """A recipe for points of one scale: bounds, step and noise from their spread.
 
         With s, the mean of the coordinates' standard deviations, the bounds leave a
-        margin of s, a step is 0.01 s^2 and the noise the one that matches it.
+        margin of s, a step is 0.01 s^2 and the noise the one that matches it. Few
+        chains start anew, since they are far from the data for hundreds of steps.
 
         Args:
             x: (N, d), two points or more.
@@ -182,6 +184,16 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
     old = ("last_fresh",)  # settings of former versions
     kept = {name: value for name, value in config.items() if name not in old}
     return Recipe(**{**kept, **made})
+
+
+def usual_size(recipe: Recipe, shape: tuple[int, ...]) -> float:
+    """How large a healthy energy gets: of points a Gaussian's, in a corner of the
+    bounds that `for_points` lays around them; of images 10.
+    """
+    low, high = recipe.bounds
+    spread = math.sqrt(recipe.chain.step_size / 0.01)
+    corner = math.prod(shape) * ((high - low) / 2 / spread) ** 2 / 2
+    return 10.0 if len(shape) > 1 else max(10.0, corner)
 
 
 def noisy(recipe: Recipe, x: Any, key: Any) -> tf.Tensor:

@@ -24,6 +24,7 @@ from .panels import training_curves
 from .pictures import film, image_grid
 from .plot import save
 from .training import EnergyModel
+from .watch import PointWatch
 from ebm_nb.types import (
     Count,
     Function,
@@ -240,6 +241,7 @@ def train(
                 begin = load_checkpoint(model, folder / "checkpoints")
             kept, after = _savers(model, folder, config or {}, begin, every, stop)
             first = monitor_from(float(model.rate_scale.numpy()), begin.step)
+            watch = [PointWatch(x_train)] if len(model.shape) == 1 else []
             model.fit(
                 x_train,
                 validation_data=x_test,
@@ -247,7 +249,7 @@ def train(
                 steps_per_epoch=steps_per_epoch,
                 initial_epoch=begin.epoch,
                 start=begin.seen,
-                callbacks=[first, *callbacks, kept, after],
+                callbacks=[first, *watch, *callbacks, kept, after],
                 verbose=verbose,
             )
             return kept.at.history

@@ -16,19 +16,21 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 
 from ebm_nb import recipe as recipes
+from ebm_nb.account import Account
 from ebm_nb.checkpoints import Stopped
 from ebm_nb.claims import claim
+from ebm_nb.columns import IN_TERMINAL, Wanted
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.account import Account
 from ebm_nb.forms import Form
 from ebm_nb.holdings import of_pixels
 from ebm_nb.images import read_as, read_images
 from ebm_nb.recipe import Recipe, fitted_to
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
 from ebm_nb.sources import held_out
-from ebm_nb.tables import Table, table_in
+from ebm_nb.tables import Table, config_of, matched, table_in
 from ebm_nb.terminal import ASKED, TRAINING, leave
 from ebm_nb.training import EnergyModel
 
@@ -63,21 +65,43 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
+_ALL = Wanted(words=IN_TERMINAL)
+
+
+def wanted_of(
+    columns: list[str] | None, drop: list[str] | None, missing: str
+) -> Wanted:
+    "What the options of `train` want of a table."
+    return _ALL._replace(columns=columns, drop=drop or (), skip=missing == "drop")
+
+
 def task_of(
     data: str,
     recipe: str = "stable",
     network: str = "standard",
+    wanted: Wanted = _ALL,
     reading: dict[str, Any] | None = None,
 ) -> Task:
     """The task of a name that `read_images` knows, a file, or a folder of images; or of
-    a table in a file. reading: how images are read, arguments of `read_images`.
+    what is wanted of a table in a file. reading: how images are read, arguments of
+    `read_images`.
     """
-    if table := _table(data):
+    if table := _table(data, wanted):
+        if reading:
+            raise ValueError(
+                f"--{next(iter(reading))} is for images, {data} is a table: leave it "
+                "out."
+            )
         if network != "standard":
             raise ValueError(
                 f"--network {network} is for images, {data} is a table: leave it out."
             )
-        return _of_table(table, recipe)
+        return _of_table(data, table, recipe)
+    if wanted != _ALL:
+        raise ValueError(
+            f"--columns, --drop and --missing are for tables, {data} holds none: leave "
+            "them out."
+        )
     return _of_images(data, recipe, network, reading or {})
 
 
@@ -92,21 +116,42 @@ def _of_images(data: str, recipe: str, network: str, reading: dict[str, Any]) ->
     return Task(*arrays, chosen, energy_cnn, config, account=found.account)
 
 
-def _table(data: str) -> Table | None:
+def _table(data: str, wanted: Wanted) -> Table | None:
     "The table in a file; None for other data, such as rows of pixels."
-    return None if of_pixels(Path(data)) else table_in(data)
+    pixels = wanted.columns is None and of_pixels(Path(data))
+    return None if pixels else table_in(data, wanted)
 
 
-def _of_table(table: Table, recipe: str) -> Task:
-    x = table.points()
-    if len(x) < 2 or recipe != "stable":
+_LEAST = 20  # rows, two of which are held out
+
+
+def _of_table(data: str, table: Table, recipe: str) -> Task:
+    if recipe != "stable":
         raise ValueError(
-            f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows "
-            f"and --recipe {recipe}."
+            f"--recipe {recipe} is for images, {data} is a table: leave it out."
+        )
+    x = table.points()
+    if len(x) < _LEAST:
+        raise ValueError(
+            f"{data} has {len(x)} rows to train on, and a table needs at least "
+            f"{_LEAST}: add more."
         )
     held = held_out(len(x))
     chosen = Recipe.for_points(x, batch_size=min(128, int(sum(~held))))
-    return Task(x[~held], x[held], chosen, energy_mlp, table.config, steps=100)
+    account = table.account
+    told = f"Every tenth row, {held.sum():,} in all, is held out to test on."
+    return Task(
+        x[~held],
+        x[held],
+        chosen,
+        energy_mlp,
+        {
+            "energy": {"dim": x.shape[1], "units": [64, 64]},
+            "table": config_of(table),
+        },
+        steps=100,
+        account=account._replace(said=(*account.said, told)),
+    )
 
 # %% ../nbs/72_tasks.ipynb #cd2fb2b2
 def _model(
@@ -234,45 +279,47 @@ class Scored(NamedTuple):
     """What is to be scored.
 
     Attributes:
-        heading: "row", "image" or "file".
-        names: of each.
-        x: (N, ...), as the energy takes them.
-        beside: the user's own columns, a DataFrame, or None.
+        heading: what a name is: "row", "image" or "file".
+        names: N of them.
+        x: images (N, H, W, C) or points (N, d), float32.
+        beside: (N, ...) the columns of a table as they stand in the file, or None.
         account: what was read.
     """
 
     heading: str
     names: Sequence[object]
     x: np.ndarray
-    beside: Any
+    beside: pd.DataFrame | None
     account: Account
 
 
+_OURS = ("row", "energy", "percentile", "flag")  # columns of the scores
+
+
 def to_score(
-    data: str, table: Table | None, form: Form | None = None, key: str | None = None
+    data: str,
+    table: Table | None,
+    skip: bool = False,
+    form: Form | None = None,
+    key: str | None = None,
 ) -> Scored:
-    """The images or rows in data. table and form: how the rows or the images of the
-    weights' training were read; key: the array of images, where a file holds several.
+    """The images or rows in data.
+
+    Args:
+        data: as `task_of` takes it.
+        table: of the weights, or None.
+        skip: whether rows with missing values are left out.
+        form: how the images of the weights' training became points, or None.
+        key: the array of images, where a file holds several.
     """
-    given = _table(data)
-    if bool(given) != bool(table):
-        raise ValueError(
-            f"The weights are of {'rows' if table else 'images'} and {data} holds "
-            f"{'rows' if given else 'images'}."
-        )
-    if given and table:
-        rows, x = range(1, len(given.rows) + 1), _rescaled(data, given, table)
-        return Scored("row", rows, x, None, Account(()))
+    if table:
+        new = matched(data, table, skip)
+        clash = {name: f"{name} of the file" for name in _OURS}
+        beside = new.beside.rename(columns=clash)
+        return Scored("row", [*new.rows.index], new.points(), beside, new.account)
+    if _table(data, _ALL._replace(skip=True)):
+        raise ValueError(f"The weights are of images and {data} holds rows.")
     x, names, account = read_as(data, form, key)
     if names:
         return Scored("file", names, x, None, account)
     return Scored("image", range(1, len(x) + 1), x, None, account)
-
-
-def _rescaled(data: str, given: Table, table: Table) -> np.ndarray:
-    if len(given.columns) != len(table.columns):
-        raise ValueError(
-            f"Expected the {len(table.columns)} columns {', '.join(table.columns)}, "
-            f"found {len(given.columns)} in {data}."
-        )
-    return table._replace(rows=given.rows).points()

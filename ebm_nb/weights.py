@@ -19,7 +19,7 @@ from ebm_nb.forms import Form, form_in
 from ebm_nb.langevin import FOR_IMAGES, Langevin
 from ebm_nb.recipe import STABLE, recipe_of, sampler_of
 from ebm_nb.scale import make_strategy
-from ebm_nb.tables import Table
+from ebm_nb.tables import Table, table_of
 
 # %% ../nbs/73_weights.ipynb #06a87d46
 SHIPPED = ("mnist", "digits")
@@ -63,11 +63,12 @@ def columns_of(weights: str, energy: keras.Model) -> Table | None:
     if not table:
         return None
     try:
-        found, width = Table(None, **table), energy.input_shape[-1]
-        if {len(found.columns), len(found.low), len(found.high)} != {width}:
+        found, width = table_of(table), energy.input_shape[-1]
+        sizes = len(found.learnt), len(found.scale.center), len(found.scale.spread)
+        if {*sizes} != {width}:
             raise ValueError(f"there are {width} columns")
         return found
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"The table in {weights} does not fit its energy: mend config.json or "
             "train again."

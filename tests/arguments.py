@@ -28,6 +28,7 @@ MODULES = (
     "averages",
     "training",
     "monitor",
+    "watch",
     "checkpoints",
     "runs",
     "evaluation",
@@ -35,6 +36,7 @@ MODULES = (
     "reports",
     "applications",
     "strangers",
+    "scaling",
     "tables",
     "priors",
     "log_z",
@@ -142,6 +144,7 @@ def good(folder):
     }
     signs = {**monitor.vital_signs(model), "followed": 0.0}
     read = {"size": None, "colour": None, "invert": None, "fit": "pad", "key": None}
+    (table := folder / "table.csv").write_text("a,b\n1,2\n3,4\n")
     return {
         "boltzmann.harmonic": {"x": points, "k": 1.0},
         "boltzmann.double_well": {
@@ -233,6 +236,7 @@ def good(folder):
             "peak": {"size": 1.0},
         },
         "monitor.HealthMonitor": {"every": 100, "failures": 3, "warm_up": 500},
+        "watch.PointWatch": {"x": points, "warm_up": 500, "n": 256},
         "checkpoints.load_checkpoint": {"model": model, "folder": folder},
         "checkpoints.Checkpoints": {
             "folder": folder,
@@ -322,8 +326,13 @@ def good(folder):
             "bounds": (-1.0, 1.0),
             "batch_size": 10,
         },
-        "tables.scaler": {"low": np.zeros(2), "high": np.ones(2)},
-        "tables.read_table": {"path": folder / "x.npy"},
+        "scaling.robust_scale": {"rows": features},
+        "tables.read_table": {
+            "path": table,
+            "columns": ["a"],
+            "drop": ["b"],
+            "missing": "drop",
+        },
         "priors.normal_prior": {"shape": (2,), "scale": 1.0},
         "priors.box_prior": {"shape": (2,), "low": -1.0, "high": 1.0},
         "log_z.ais": {
