@@ -236,7 +236,7 @@ def score(
     outputs.writable(out, ".csv")
     start_tensorflow()
     from ebm_nb.applications import outlier_scores
-    from ebm_nb.tasks import to_score
+    from ebm_nb.scored import to_score
     from ebm_nb.weights import columns_of, energy_of, form_of
 
     energy, sampler, _ = energy_of(weights)

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import pandas as pd
 
 from ebm_nb import recipe as recipes
 from ebm_nb.account import Account
@@ -24,13 +23,12 @@ from ebm_nb.checkpoints import Stopped
 from ebm_nb.claims import claim
 from ebm_nb.columns import IN_TERMINAL, Wanted
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.forms import Form
 from ebm_nb.holdings import of_pixels
-from ebm_nb.images import read_as, read_images
+from ebm_nb.images import read_images
 from ebm_nb.recipe import Recipe, fitted_to
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
 from ebm_nb.sources import held_out
-from ebm_nb.tables import Table, config_of, matched, table_in
+from ebm_nb.tables import Table, config_of, table_in
 from ebm_nb.terminal import ASKED, TRAINING, leave
 from ebm_nb.training import EnergyModel
 
@@ -65,28 +63,28 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-_ALL = Wanted(words=IN_TERMINAL)
+ALL = Wanted(words=IN_TERMINAL)
 
 
 def wanted_of(
     columns: list[str] | None, drop: list[str] | None, missing: str
 ) -> Wanted:
     "What the options of `train` want of a table."
-    return _ALL._replace(columns=columns, drop=drop or (), skip=missing == "drop")
+    return ALL._replace(columns=columns, drop=drop or (), skip=missing == "drop")
 
 
 def task_of(
     data: str,
     recipe: str = "stable",
     network: str = "standard",
-    wanted: Wanted = _ALL,
+    wanted: Wanted = ALL,
     reading: dict[str, Any] | None = None,
 ) -> Task:
     """The task of a name that `read_images` knows, a file, or a folder of images; or of
     what is wanted of a table in a file. reading: how images are read, arguments of
     `read_images`.
     """
-    if table := _table(data, wanted):
+    if table := table_of(data, wanted):
         if reading:
             raise ValueError(
                 f"--{next(iter(reading))} is for images, {data} is a table: leave it "
@@ -97,7 +95,7 @@ def task_of(
                 f"--network {network} is for images, {data} is a table: leave it out."
             )
         return _of_table(data, table, recipe)
-    if wanted != _ALL:
+    if wanted != ALL:
         raise ValueError(
             f"--columns, --drop and --missing are for tables, {data} holds none: leave "
             "them out."
@@ -116,7 +114,7 @@ def _of_images(data: str, recipe: str, network: str, reading: dict[str, Any]) ->
     return Task(*arrays, chosen, energy_cnn, config, account=found.account)
 
 
-def _table(data: str, wanted: Wanted) -> Table | None:
+def table_of(data: str, wanted: Wanted) -> Table | None:
     "The table in a file; None for other data, such as rows of pixels."
     pixels = wanted.columns is None and of_pixels(Path(data))
     return None if pixels else table_in(data, wanted)
@@ -273,53 +271,3 @@ def _train(
         leave(lost, 1)
     finally:
         TRAINING.clear()
-
-# %% ../nbs/72_tasks.ipynb #a72d6565
-class Scored(NamedTuple):
-    """What is to be scored.
-
-    Attributes:
-        heading: what a name is: "row", "image" or "file".
-        names: N of them.
-        x: images (N, H, W, C) or points (N, d), float32.
-        beside: (N, ...) the columns of a table as they stand in the file, or None.
-        account: what was read.
-    """
-
-    heading: str
-    names: Sequence[object]
-    x: np.ndarray
-    beside: pd.DataFrame | None
-    account: Account
-
-
-_OURS = ("row", "energy", "percentile", "flag")  # columns of the scores
-
-
-def to_score(
-    data: str,
-    table: Table | None,
-    skip: bool = False,
-    form: Form | None = None,
-    key: str | None = None,
-) -> Scored:
-    """The images or rows in data.
-
-    Args:
-        data: as `task_of` takes it.
-        table: of the weights, or None.
-        skip: whether rows with missing values are left out.
-        form: how the images of the weights' training became points, or None.
-        key: the array of images, where a file holds several.
-    """
-    if table:
-        new = matched(data, table, skip)
-        clash = {name: f"{name} of the file" for name in _OURS}
-        beside = new.beside.rename(columns=clash)
-        return Scored("row", [*new.rows.index], new.points(), beside, new.account)
-    if _table(data, _ALL._replace(skip=True)):
-        raise ValueError(f"The weights are of images and {data} holds rows.")
-    x, names, account = read_as(data, form, key)
-    if names:
-        return Scored("file", names, x, None, account)
-    return Scored("image", range(1, len(x) + 1), x, None, account)
