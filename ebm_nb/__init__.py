@@ -20,6 +20,7 @@ _NAMES = {
     "mala": ["MALA"],
     "sampling": ["Trajectory", "sample", "sample_portions", "sample_trajectory"],
     "recipe": ["BOOK", "STABLE", "Recipe"],
+    "tables": ["read_table"],
     "training": ["EnergyModel"],
 }
 _MODULES = {

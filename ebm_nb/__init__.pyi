@@ -36,6 +36,7 @@ from .sampling import Trajectory as Trajectory
 from .sampling import sample as sample
 from .sampling import sample_portions as sample_portions
 from .sampling import sample_trajectory as sample_trajectory
+from .tables import read_table as read_table
 from .training import EnergyModel as EnergyModel
 
 __version__: str

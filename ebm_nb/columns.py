@@ -145,7 +145,10 @@ def _left_out(sheet: Sheet, read: dict[str, Any]) -> dict[str, str]:
             left[name] = "it is empty"
         elif words.sum() > found.notna().sum():
             example = sheet.cells[name][words].iloc[0]
-            left[name] = f"it holds text, such as {str(example)[:30]!r}"
+            two = sheet.cells[name].nunique() == 2
+            left[name] = f"it holds text, such as {str(example)[:30]!r}" + (
+                ", which is learnt if you write 0 and 1 for it" if two else ""
+            )
         elif counts(found) and name in sheet.unnamed:
             left[name] = "it has no name and counts the rows"
         elif _INDEX.fullmatch(name) and (found % 1 == 0).all() and found.is_unique:

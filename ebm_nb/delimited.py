@@ -157,12 +157,14 @@ class Sheet(NamedTuple):
     unit: str = "line"
 
 # %% ../nbs/59_delimited.ipynb #6932829f
-def _width(records: list[_Record]) -> int:
+def _width(records: list[_Record], separator: str) -> int:
     "The number of cells of each line but, it may be, the first."
     counts = Counter(len(cells) for _, cells in records)
     width = counts.most_common(1)[0][0]
     odd = [line for line, cells in records[1:] if len(cells) != width]
-    if len(records[0][1]) not in (width, width - 1):
+    # one name above two cells is a column with decimal commas
+    short = width if width == 2 and separator == "," else width - 1
+    if len(records[0][1]) not in (width, short):
         odd = [records[0][0], *odd]
     if odd:
         raise ValueError(
@@ -210,7 +212,7 @@ def why(error: Exception) -> str:
 def _sheet(text: str, said: list[str]) -> Sheet:
     separator = _separator(text)
     records = [*_records(text, separator)]
-    width = _width(records) if records else 0
+    width = _width(records, separator) if records else 0
     rows = [cells for _, cells in records[1:101]]
     named = bool(records) and (
         len(records[0][1]) < width or _named(records[0][1], rows)

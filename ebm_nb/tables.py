@@ -85,7 +85,8 @@ def _table(path: Path, sheet: Sheet, wanted: Wanted) -> Table:
     scale = robust_scale(rows[learnt].to_numpy())
     told = [f"  {column.words(rows[column.name])}" for column in columns[:20]]
     more = [f"  and {len(columns) - 20:,} more columns"] if columns[20:] else []
-    head = f"{len(rows):,} rows of {len(columns)} columns from {path}."
+    width = f"{len(columns)} column{'s' * (len(columns) > 1)}"
+    head = f"{len(rows):,} rows of {width} from {path}."
     said = head, *sheet.account.said, *gone, *told, *more
     odd = _odd(rows, columns, scale, (sheet, wanted.words))
     account = Account(said, (*sheet.account.cautions, *left, *odd))

@@ -755,7 +755,7 @@ MUTANTS = [
         ("scaling", "no way back", "np.expm1(np.minimum(", "np.exp(np.minimum("),
         ("columns", "an index is learnt", "_INDEX.fullmatch(name) and", "False and"),
         ("columns", "gaps are no gaps", "> 3 * ends", "> 1 * ends"),
-        ("columns", "halves stay", "np.rint(x)", "(x + 0.4)"),
+        ("columns", "halves stay", "np.rint(x)", "np.floor(x)"),
         (
             "columns",
             "lines of others",
@@ -769,7 +769,7 @@ MUTANTS = [
             "for column in self.columns]",
         ),
         ("tables", "constants are ignored", "x[self.astray()]", "x[:0]"),
-        ("tables", "columns by place", "if absent and bare", "if bare"),
+        ("tables", "places turned round", "[*taken], axis", "[*taken][::-1], axis"),
         ("watch", "all that is on a bound", "on.max() > 0.05", "on.max() > 5"),
         ("watch", "spread turned round", "ratio.min() < 0.5", "ratio.min() > 0.5"),
         ("priors", "normal: constant added", "/ 2 - constant", "/ 2 + constant"),

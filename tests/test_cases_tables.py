@@ -144,8 +144,9 @@ def test_text_and_index_columns_are_left_out(write):
         assert "'north'" in said and (first or "unnamed 1") in said
         assert [*table.beside] == [first or "unnamed 1", *NAMES, "site"]
     refused(name, "site", "'north'", columns=["site", "drift"])
+    name = write("t.csv", lines(rows, ["hour", *NAMES, "site"]))
     with pytest.warns(UserWarning, match="counts the rows"):
-        read_table(write("t.csv", lines(rows, ["hour", *NAMES, "site"])))
+        assert read_table(name, drop=["site"]).learnt == ["hour", *NAMES]
 
 
 def test_columns_and_drop(write):
@@ -190,7 +191,7 @@ def test_quartiles_may_agree(write, share):
     paid = np.where(RNG.random(400) < share, 0, RNG.lognormal(7, 1, 400))
     few = (RNG.random(400) < 0.1).astype(float)
     points = read_table(write("t.csv", lines(np.c_[T, paid, few], [*"abcde"]))).points()
-    assert (0.2 < points.std(0)).all() and (points.std(0) < 2.5).all()
+    assert (0.2 < points.std(0)).all() and (points.std(0) < 1.7).all()
 
 
 HOSTILE = {
@@ -199,6 +200,7 @@ HOSTILE = {
     "ragged": b"a,b\n1,2\n3\n4,5\n",
     "too many": b"a,b\n1,2\n3,4,5\n6,7\n",
     "a word": b"a,b\n1,2\n3,x\n4,5\n",
+    "one column, decimal commas": b"a\n0,5\n1,5\n2,5\n",
     "only words": b"a,b\nx,y\nz,w\n",
     "zeros": bytes(1000),
     "an archive": b"PK\3\4" + bytes(100),
