@@ -21,7 +21,7 @@ from ebm_nb import recipe as recipes
 from ebm_nb.checkpoints import Stopped
 from ebm_nb.claims import claim
 from ebm_nb.energy import energy_cnn, energy_mlp
-from ebm_nb.images import image_files, load_images
+from ebm_nb.images import image_files, load_images, own_images
 from ebm_nb.recipe import Recipe
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
 from ebm_nb.tables import Table, table_in
@@ -79,9 +79,14 @@ def _of_table(table: Table, recipe: str) -> Task:
             f"expected a table of at least 2 rows and no --recipe, got {len(x)} rows "
             f"and --recipe {recipe}."
         )
-    held = np.arange(len(x)) % 10 == 1
+    held = held_out(len(x))
     chosen = Recipe.for_points(x, batch_size=min(128, int(sum(~held))))
     return Task(x[~held], x[held], chosen, energy_mlp, table.config, steps=100)
+
+
+def held_out(n: int) -> np.ndarray:
+    "(n,), which rows of a table no training sees: one of ten."
+    return np.arange(n) % 10 == 1
 
 # %% ../nbs/72_tasks.ipynb #cd2fb2b2
 def _model(
@@ -217,8 +222,9 @@ def to_score(
         )
     if given and table:
         return "row", range(1, len(given.rows) + 1), _rescaled(data, given, table)
-    x = np.concatenate(load_images(data))
-    if Path(data).is_dir() and data not in ("mnist", "digits", "auto"):
+    named = data in ("mnist", "digits", "auto")
+    x = np.concatenate(load_images(data) if named else own_images(Path(data)))
+    if Path(data).is_dir() and not named:
         return "file", [path.name for path in image_files(data)], x
     return "image", range(1, len(x) + 1), x
 
