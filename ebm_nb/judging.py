@@ -90,8 +90,8 @@ _DIGITS = ("mnist", "digits", "auto")
 def real_of(
     data: str | None, table: Table | None, shape: tuple[int, ...], judge: str | None
 ) -> Real:
-    """The real data and how it is judged. table: of the weights, or None; shape: of what
-    they are for; judge: "digits", "any" or None.
+    """The real data and how it is judged. table: of the weights, or None; shape: of
+    what they are for; judge: "digits", "any" or None.
     """
     if judge == "digits" and (table or shape != (32, 32, 1)):
         raise ValueError(
@@ -105,6 +105,11 @@ def real_of(
                 f"The weights are of {kind}: add --data with the file they were "
                 "trained on."
             )
+    if not table and len(shape) != 3:
+        raise ValueError(
+            f"The weights are of points {shape} and name no columns of a table: judge "
+            "samples in Python, with ebm_nb.points.evaluate_points."
+        )
     data = data or "mnist"
     if table:
         return _table(data, table)
@@ -146,9 +151,10 @@ def judged(real: Real, samples: np.ndarray, name: str, seed: int) -> Verdict:
         page = report_figure(report, samples, real.x_train, name)
         return Verdict(report, page, reports.report_table(report))
     drawn, train, test = map(real.rows, (samples, *real[:2]))
-    rows = [each.to_numpy(float) for each in (drawn, train, test)]
-    report = points.evaluate_points(*rows, [str(each) for each in train], seed)
-    page = points_figure(report, rows[0], rows[1], name)
+    x, x_train, x_test = (each.to_numpy(float) for each in (drawn, train, test))
+    names = [str(each) for each in train]
+    report = points.evaluate_points(x, x_train, x_test, names, seed)
+    page = points_figure(report, x, x_train, name)
     tables = reports.report_table(report), points.columns_table(report)
     return Verdict(report, page, "\n".join([*tables, *_notes(real, report)]))
 

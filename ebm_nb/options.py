@@ -148,7 +148,9 @@ Judged = Annotated[
 Report = Annotated[Path, typer.Option(help="Folder for report.json and report.png.")]
 Scores = Annotated[
     Path,
-    typer.Option(help="A .csv file: energy, percentile and flag of each, in their order."),
+    typer.Option(
+        help="A .csv file: energy, percentile and flag of each, in their order."
+    ),
 ]
 Contamination = Annotated[
     float,

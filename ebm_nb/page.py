@@ -96,7 +96,7 @@ def _draw(fig: Any, grid: Any, names: list[str], what: Any, both: Any) -> None:
 def points_figure(
     report: PointReport, samples: Rows, x_train: Rows, name: str = "samples"
 ) -> Picture:
-    """Draw a report of `ebm_nb.evaluate_points` on one page.
+    """Draw a report of `ebm_nb.points.evaluate_points` on one page.
 
     Args:
         report: of `evaluate_points`.

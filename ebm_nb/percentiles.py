@@ -44,7 +44,7 @@ def percentiles(energies: Energies, reference: Numbers) -> np.ndarray:
         (N,) from 0, no higher than the lowest of the reference, to 100.
     """
     places = np.linspace(0, 100, np.size(reference))
-    return np.interp(energies, np.sort(reference), places)
+    return np.interp(np.asarray(energies), np.sort(reference), places)
 
 # %% ../nbs/82_percentiles.ipynb #6987b3a0
 NAME = "percentiles.json"
@@ -144,7 +144,7 @@ def scores_frame(
         beside: N rows of other columns, or None.
 
     Returns:
-        N rows of the heading, `energy`, `percentile` and `flag`, and what stands beside.
+        N rows: the heading, `energy`, `percentile`, `flag`, and what stands beside.
 
     Raises:
         ValueError: for numbers of rows that differ.

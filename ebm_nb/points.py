@@ -183,7 +183,7 @@ def evaluate_points(
     check_rows(*map(len, rows))
     train, ours, test = _scaled(rows[1], rows[0], rows[2])
     figures, near = _figures(ours, train, test, seed)
-    sides = _sides(*rows, seed)
+    sides = _sides(rows[0], rows[1], rows[2], seed)
     return {
         "judge": {"version": "rows", "test_accuracy": None, "sha256": None},
         "counts": {
