@@ -42,7 +42,7 @@ def _kernel(rows: np.ndarray) -> np.ndarray:
 
 
 def _discrepancy(kernel: np.ndarray, first: np.ndarray) -> np.ndarray:
-    "MMD^2 (P,) of P divisions of the rows; first: (N, P), 1 for those of the first set."
+    "MMD^2 (P,) of P divisions of the rows; first: (N, P), 1 for the first set."
     n, m = first.sum(0), (1 - first).sum(0)
     alike = kernel @ first
     within, across = (first * alike).sum(0), ((1 - first) * alike).sum(0)
