@@ -75,6 +75,7 @@ def check_claim(folder: Path, resume: bool, overwrite: bool) -> None:
 # %% ../nbs/71_claims.ipynb #ff74124a
 _WRITES = (
     "energy.weights.h5",
+    "percentiles.json",
     "history.csv",
     "training.png",
     "samples",

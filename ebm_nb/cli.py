@@ -159,61 +159,48 @@ def sample(
 @app.command()
 def evaluate(
     weights: options.Weights = "mnist",
-    data: options.Real = "mnist",
+    data: options.Real = None,
     out: options.Report = Path("evaluation"),
     n: options.Judged = 512,
     steps: options.Walk = None,
     seed: options.Seed = 0,
+    judge: options.Judge = None,
 ) -> None:
-    """Judge samples of trained weights by real images.
+    """Judge samples of trained weights by real images, or by the rows of a table.
 
-    Prints each figure beside its value for as many real images, and writes report.json
+    Prints each figure beside its value for as many real ones, and writes report.json
     and a one-page report.png.
 
     \b
     Examples:
       ebm_nb evaluate --weights mnist --data mnist
       ebm_nb evaluate --weights runs/mnist/ --steps 256 -n 2000 --out judged
+      ebm_nb evaluate --weights runs/table/ --data table.csv --out judged
     """
     start_tensorflow()
-    from ebm_nb import outputs, reports
-    from ebm_nb.images import read_images
-    from ebm_nb.panels import report_figure
-    from ebm_nb.plot import save
+    from ebm_nb import judging, outputs
     from ebm_nb.sampling import sample
-    from ebm_nb.weights import energy_of, form_of, noise
+    from ebm_nb.weights import columns_of, energy_of, form_of, noise
 
     energy, sampler, usual = energy_of(weights)
-    form = form_of(weights, energy)
-    real = read_images(data, form.size, "rgb" if form.channels == 3 else "grey")
-    x_train, x_test = real.x_train, real.x_test
-    typer.echo(real.account)
+    table = columns_of(weights, energy)
     steps, shape = steps or usual, energy.input_shape[1:]
-    if shape != x_train.shape[1:]:
-        raise ValueError(
-            f"{weights} judges images {shape}, {data} has {x_train.shape[1:]}: choose "
-            "others."
-        )
-    reports.check_counts(n, len(x_train), len(x_test))
+    form = form_of(weights, energy) if len(shape) == 3 else None
+    real = judging.real_of(data, table, form, judge)
+    judging.check_enough(real, n)
     for name in ("report.json", "report.png"):
         outputs.writable(out / name, ".json", ".png")
     made = {
         "weights": weights,
-        "data": data,
+        "data": data or "mnist",
         "steps": steps,
         "seed": seed,
         "sampler": asdict(sampler),
     }
     start = noise((n, *shape), seed)
     samples = sample(energy, start, steps, sampler, seed=seed, progress=True)
-    report = reports.evaluate(samples, x_train, x_test, seed=seed)
-    reports.save_report(made | report, out / "report.json")
-    page = report_figure(report, samples, x_train, f"{weights}, {steps} steps")
-    save(page, out / "report.png")
-    typer.echo(
-        f"{reports.report_table(report)}\nThe report is in {out / 'report.json'}, "
-        f"on one page in {out / 'report.png'}."
-    )
+    verdict = judging.judged(real, samples, f"{weights}, {steps} steps", seed)
+    typer.echo(judging.leave(verdict, made, out))
 
 # %% ../nbs/33_cli.ipynb #2daec5cb
 @app.command()
@@ -223,21 +210,27 @@ def score(
     out: options.Scores = Path("scores.csv"),
     key: options.Key = None,
     missing: options.Gaps = options.Missing.refuse,
+    contamination: options.Contamination = 0.01,
 ) -> None:
     """Score images or rows by their energy: the higher, the stranger.
+
+    Beside each energy stand its percentile among the energies of the training data, and
+    a flag, 1 where it is above nearly all of them.
 
     \b
     Examples:
       ebm_nb score --data folder_of_images/ --out scores.csv
       ebm_nb score --weights runs/table/ --data table.csv --out scores.csv
+      ebm_nb score --weights runs/table/ --data table.csv --contamination 0.05
     """
     from ebm_nb import outputs
 
     outputs.writable(out, ".csv")
     start_tensorflow()
     from ebm_nb.applications import outlier_scores
+    from ebm_nb.percentiles import said_of, scores_frame, write_scores
     from ebm_nb.scored import to_score
-    from ebm_nb.weights import columns_of, energy_of, form_of
+    from ebm_nb.weights import columns_of, energy_of, form_of, reference_of
 
     energy, sampler, _ = energy_of(weights)
     table, skip = columns_of(weights, energy), missing == "drop"
@@ -245,12 +238,14 @@ def score(
     heading, names, x, beside, account = to_score(data, table, skip, form, key)
     typer.echo(account)
     energies = outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0))
-    told = {heading: names, "energy": [f"{value:.6g}" for value in energies]}
-    outputs.write_scores(out, told, beside)
+    known, why = reference_of(weights)
+    frame = scores_frame(heading, names, energies, known, contamination, beside)
+    write_scores(frame, out)
     strangest = ", ".join(
         f"{heading} {names[i]} ({energies[i]:.4g})" for i in (-energies).argsort()[:5]
     )
-    typer.echo(f"The energies of {len(x)} are in {out}. The strangest: {strangest}.")
+    said = f"The energies of {len(x)} are in {out}. The strangest: {strangest}."
+    typer.echo(f"{said}\n{said_of(frame, contamination, why)}")
 
 # %% ../nbs/33_cli.ipynb #83a95d1f
 @app.command()

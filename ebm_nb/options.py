@@ -194,9 +194,22 @@ GoOn = Annotated[
 
 # %% ../nbs/70_options.ipynb #fb5a2b15
 Real = Annotated[
-    str,
+    Optional[str],
     typer.Option(
-        help=("Real data: mnist, digits (embedded), or yours, as train takes them.")
+        help=(
+            "Real data: mnist (what is meant if not given), digits (embedded), or "
+            "yours, as train takes them."
+        )
+    ),
+]
+JudgeName = StrEnum("JudgeName", ["digits", "any"])
+Judge = Annotated[
+    Optional[JudgeName],
+    typer.Option(
+        help=(
+            "digits is a classifier of digits, any knows distances only; if not given, "
+            "digits for mnist and digits, any for all else."
+        )
     ),
 ]
 Judged = Annotated[
@@ -210,7 +223,17 @@ Judged = Annotated[
 Report = Annotated[Path, typer.Option(help="Folder for report.json and report.png.")]
 Scores = Annotated[
     Path,
-    typer.Option(help="A .csv file: the energy of each image or row, in their order."),
+    typer.Option(
+        help="A .csv file: energy, percentile and flag of each, in their order."
+    ),
+]
+Contamination = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=0.5,
+        help="Share of the training data that would be flagged: flag is 1 above that.",
+    ),
 ]
 Scored = Annotated[
     str,

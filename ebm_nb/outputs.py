@@ -7,7 +7,6 @@ __all__ = []
 
 # %% ../nbs/74_outputs.ipynb #b03dc1e8
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +91,6 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     "A line of names, then a line for each row."
     with atomic(path, "w") as file:
         frame.to_csv(file, index=False, float_format="%.7g", lineterminator="\n")
-
-
-def write_scores(
-    path: Path, columns: dict[str, Sequence[object]], beside: pd.DataFrame | None
-) -> None:
-    "Columns of scores, and beside them what the file has of its own."
-    frame = pd.DataFrame(columns)
-    own = beside.reset_index(drop=True) if beside is not None else None
-    write_frame(frame if own is None else pd.concat([frame, own], axis=1), path)
 
 
 def write(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Iterator, TypedDict
 
 import keras
+import numpy as np
 from filelock import FileLock, Timeout
 
 from .averages import averaged_weights
@@ -21,6 +22,7 @@ from .files import atomic, save_energy
 from .inputs import check_compiled
 from .monitor import monitor_from
 from .panels import training_curves
+from .percentiles import energies_of, save_quantiles
 from .pictures import film, image_grid
 from .plot import save
 from .training import EnergyModel
@@ -99,11 +101,17 @@ _History = list[dict[str, Any]]  # one dict an epoch
 
 
 def _publish(
-    model: EnergyModel, folder: Path, config: dict[str, Any], history: _History
+    model: EnergyModel,
+    folder: Path,
+    config: dict[str, Any],
+    x_train: Any,
+    history: _History,
 ) -> None:
-    "The averaged weights, config.json and history.csv."
+    "The averaged weights, config.json, percentiles.json and history.csv."
     with averaged_weights(model) as energy:
         save_energy(energy, folder, **config)
+        if hasattr(x_train, "shape"):  # a Dataset can be endless
+            save_quantiles(folder, energies_of(energy, np.asarray(x_train)))
     names = list(history[0])
     lines = [names, *([f"{row[name]:.6g}" for name in names] for row in history)]
     with atomic(folder / "history.csv", "w") as file:
@@ -157,10 +165,11 @@ def _savers(
     begin: Progress,
     every: int,
     stop: Any,
+    x_train: Any,
 ) -> tuple[Checkpoints, _Pictures]:
     "What saves, and what draws after it."
     config = {"recipe": asdict(model.recipe), "seed": model.seed, **config}
-    publish = lambda history: _publish(model, folder, config, history)
+    publish = lambda history: _publish(model, folder, config, x_train, history)
     kept = Checkpoints(folder / "checkpoints", begin, every, stop, publish)
     # of images, not of points
     grid = SampleGrid(folder / "samples") if len(model.shape) == 3 else None
@@ -210,8 +219,8 @@ def train(
         model: compiled.
         x_train: (N, ...) float32.
         x_test: (N', ...) float32.
-        folder: gets energy.weights.h5 (averaged), config.json, history.csv,
-            training.png, samples/ and checkpoints/.
+        folder: gets energy.weights.h5 (averaged), config.json, percentiles.json,
+            history.csv, training.png, samples/ and checkpoints/.
         epochs: in all, those before a resume counted.
         steps_per_epoch: batches; one pass over the data if None.
         resume: go on from the newest checkpoint in folder.
@@ -239,7 +248,8 @@ def train(
             begin = Progress()
             if resume:
                 begin = load_checkpoint(model, folder / "checkpoints")
-            kept, after = _savers(model, folder, config or {}, begin, every, stop)
+            told = config or {}
+            kept, after = _savers(model, folder, told, begin, every, stop, x_train)
             first = monitor_from(float(model.rate_scale.numpy()), begin.step)
             watch = [PointWatch(x_train)] if len(model.shape) == 1 else []
             model.fit(

@@ -8,6 +8,7 @@ __all__ = []
 # %% ../nbs/73_weights.ipynb #103e23fd
 import json
 from contextlib import nullcontext
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from ebm_nb.files import load_energy, load_pretrained
 from ebm_nb.forms import Form, form_in
 from ebm_nb.langevin import FOR_IMAGES, Langevin
+from ebm_nb.percentiles import Quantiles, read_quantiles
 from ebm_nb.recipe import STABLE, recipe_of, sampler_of
 from ebm_nb.scale import make_strategy
 from ebm_nb.tables import Table, table_of
@@ -74,10 +76,30 @@ def columns_of(weights: str, energy: keras.Model) -> Table | None:
             "train again."
         ) from error
 
+# %% ../nbs/73_weights.ipynb #e79790a1
+def reference_of(weights: str) -> Quantiles:
+    "What is known of the energies of the training that made the weights."
+    path = Path(weights)
+    if weights in SHIPPED:
+        return read_quantiles(Path(str(files("ebm_nb") / "weights" / weights)))
+    if path.is_dir():
+        return read_quantiles(path)
+    if path.name in ("energy.weights.h5", "energy.keras"):
+        return read_quantiles(path.parent)
+    return Quantiles(
+        None,
+        f"{weights} holds weights alone, so percentile and flag are left out: give the "
+        "folder that ebm_nb train wrote.",
+    )
+
 # %% ../nbs/73_weights.ipynb #form0002
 def form_of(weights: str, energy: keras.Model) -> Form:
     "How the pictures of a training became points."
     shape, noted = energy.input_shape[1:], _config(weights).get("images")
+    if len(shape) != 3:
+        raise ValueError(
+            f"{weights} is of points and names no columns of a table: train it on one."
+        )
     if not noted:
         return Form() if shape == (32, 32, 1) else Form(shape[:2], shape[2])
     try:

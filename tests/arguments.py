@@ -46,6 +46,10 @@ MODULES = (
     "pictures",
     "planes",
     "panels",
+    "distances",
+    "points",
+    "page",
+    "percentiles",
     "frames",
     "scrubber",
 )
@@ -95,6 +99,7 @@ def good(folder):
         scale,
         training,
     )
+    from ebm_nb import points as points_
     from ebm_nb.recipe import STABLE, Recipe
     import tensorflow as tf
 
@@ -117,6 +122,7 @@ def good(folder):
     seen = frames.read(walked)
     features, judge_ = rng.normal(size=(40, 3)), judge.load_judge()
     report = reports.evaluate(images[:64], images, images[:64], judge_)
+    judged = points_.evaluate_points(features, features, features)
     prior = priors.box_prior((2,))
     forward = log_z.ais(bowl, prior, 4, 3)
     png = plot.save(pictures.image_grid(images[:1]), folder / "one.png")
@@ -440,6 +446,50 @@ def good(folder):
             "samples": images[:64],
             "x_train": images,
             "name": "x",
+        },
+        "distances.kernel_test": {
+            "a": features,
+            "b": features,
+            "permutations": 9,
+            "seed": 0,
+            "most": 10,
+        },
+        "distances.sliced_wasserstein": {
+            "a": features,
+            "b": features,
+            "directions": 5,
+            "seed": 0,
+        },
+        "distances.compare_columns": {
+            "a": features,
+            "b": features,
+            "names": ["a", "b", "c"],
+        },
+        "points.evaluate_points": {
+            "samples": features,
+            "x_train": features,
+            "x_test": features,
+            "names": ["a", "b", "c"],
+            "seed": 0,
+        },
+        "points.columns_table": {"report": judged},
+        "page.points_figure": {
+            "report": judged,
+            "samples": features,
+            "x_train": features,
+            "name": "x",
+        },
+        "percentiles.percentiles": {
+            "energies": np.arange(3.0),
+            "reference": np.arange(3.0),
+        },
+        "percentiles.scores_frame": {
+            "heading": "row",
+            "names": [1, 2, 3],
+            "energies": np.arange(3.0),
+            "reference": np.arange(3.0),
+            "contamination": 0.01,
+            "beside": None,
         },
         "panels.threshold_figure": {
             "energies": {"a": np.arange(3.0)},

@@ -5,8 +5,9 @@ DIR is a folder that `ebm_nb train` wrote, NAME is mnist or digits. Its weights,
 config.json and history.csv go to ebm_nb/weights/NAME
 with a report.json: what the judge says of samples from uniform noise, drawn with the
 defaults of `ebm_nb.sampling.sample`, after each of
---steps, beside real images. With DIR = ebm_nb/weights/NAME it only makes the report
-anew. Nothing is written before all is known.
+--steps, beside real images, and a percentiles.json: the energies of all training images
+as quantiles. With DIR = ebm_nb/weights/NAME it only makes these two anew, and with
+--percentiles only the second. Nothing is written before all is known.
 """
 
 import argparse
@@ -21,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from ebm_nb.percentiles import energies_of, save_quantiles  # noqa: E402
 from ebm_nb.recipe import recipe_of, sampler_of  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
@@ -59,6 +61,11 @@ def arguments():
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the noise and the chains"
+    )
+    parser.add_argument(
+        "--percentiles",
+        action="store_true",
+        help="of weights in --to/NAME, and no report",
     )
     parser.add_argument(
         "--to",
@@ -113,6 +120,13 @@ def judged(energy, data, steps, n, seed):
     }
 
 
+def install_percentiles(energy, data, target):
+    "The energies of all training images, beside the weights that are in target."
+    x_train = load_images(data)[0]
+    save_quantiles(target, energies_of(energy, x_train, most=len(x_train)))
+    print(f"{target / 'percentiles.json'} holds those of {len(x_train):,} images.")
+
+
 def put(path, data):
     "Write bytes beside path and rename."
     part = path.with_name(path.name + ".part")
@@ -122,6 +136,9 @@ def put(path, data):
 
 def main():
     args = arguments()
+    if args.percentiles:
+        installed = args.to / args.name
+        return install_percentiles(load_energy(installed), args.name, installed)
     config, rows = finished(args.folder)
     energy, steps, target = (
         load_energy(args.folder),
@@ -153,6 +170,7 @@ def main():
         "report.json": (json.dumps(report, indent=1) + "\n").encode(),
     }.items():
         put(target / name, data)
+    install_percentiles(energy, args.name, target)
     print(compare({f"{step} steps": report for step, report in reports.items()}))
     print(f"\nInstalled in {target}. {NEXT}")
 
