@@ -30,6 +30,8 @@ CHAPTERS = {
     "reports": "52_reports",
     "applications": "11_applications",
     "tables": "23_tables",
+    "terminal": "32_terminal",
+    "progress": "78_progress",
     "strangers": "54_strangers",
     "priors": "53_priors",
     "log_z": "12_log_z",
@@ -814,6 +816,42 @@ MUTANTS = [
             "chains dealt in a row",
             "chains[number :: self.replicas]",
             "chains[: len(chains) // self.replicas]",
+        ),
+        (
+            "progress",
+            "a line of any width",
+            "if len(line) <= width)",
+            "if line)",
+        ),
+        (
+            "progress",
+            "rests of the bar stay",
+            ".ljust(min(width, _BAR) if self.live else 0)",
+            "",
+        ),
+        (
+            "progress",
+            "a finished training is silent",
+            "if not self.at:",
+            "if self.at is None:",
+        ),
+        (
+            "terminal",
+            "an empty word taken",
+            "if not word or",
+            "if word is None or",
+        ),
+        (
+            "terminal",
+            "no quotes around a path",
+            "return join([*program, *words])",
+            'return " ".join([*program, *words])',
+        ),
+        (
+            "terminal",
+            "the second signal is noted only",
+            "if not TRAINING.is_set() or ASKED:",
+            "if not TRAINING.is_set():",
         ),
     ]
 ]
