@@ -31,7 +31,7 @@ CHAPTERS = {
     "applications": "11_applications",
     "tables": "23_tables",
     "terminal": "32_terminal",
-    "progress": "78_progress",
+    "progress": "97_progress",
     "strangers": "54_strangers",
     "priors": "53_priors",
     "log_z": "12_log_z",
