@@ -13,7 +13,13 @@ from typing import Annotated
 import typer
 
 from ebm_nb import __version__, options
-from ebm_nb.terminal import Commands, listen, start_tensorflow
+from ebm_nb.terminal import (
+    Commands,
+    listen,
+    pasted,
+    plain_bars,
+    start_tensorflow,
+)
 
 # %% ../nbs/33_cli.ipynb #ad7c5210
 app = typer.Typer(
@@ -21,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -42,6 +49,7 @@ def _start(
 def main() -> None:
     "Entry point of the command `ebm_nb`."
     listen()
+    plain_bars()
     app(prog_name="ebm_nb")
 
 # %% ../nbs/33_cli.ipynb #579b6bd3
@@ -75,7 +83,6 @@ def train(
     \b
     Examples:
       ebm_nb train --data mnist --out runs/mnist
-      ebm_nb train --data mnist --out runs/mnist --resume
       ebm_nb train --data digits --recipe book --epochs 30 --out runs/book
       ebm_nb train --data my_images.npz --out runs/mine
       ebm_nb train --data folder_of_images/ --size 64 --colour rgb --out runs/mine
@@ -102,10 +109,8 @@ def train(
     plan = tasks.Plan(*length, devices or 1, resume, overwrite)
     tasks.fit(task, plan, out, options.command_of(context), logs)
     ending = "csv" if "table" in task.config else "png"
-    typer.echo(
-        f"Weights, curves and samples are in {out}/. Next: ebm_nb sample --weights "
-        f"{out}/ --out samples.{ending}"
-    )
+    hint = pasted("sample", "--weights", f"{out}/", "--out", f"samples.{ending}")
+    typer.echo(f"Weights, curves and samples are in {out}/. Next: {hint}")
 
 # %% ../nbs/33_cli.ipynb #c02b6f97
 @app.command()
@@ -254,7 +259,7 @@ def demo(
     out: options.Pictures = Path("demo"),
     seed: options.Seed = 0,
     epochs: options.Epochs = 6,
-    steps_per_epoch: options.Steps = 100,
+    steps_per_epoch: options.DemoSteps = 100,
 ) -> None:
     """See it work in two minutes, without a download.
 
@@ -271,7 +276,7 @@ def demo(
     writable(out / "samples.png", ".png")
     begun(out / "training")
     start_tensorflow()
-    from ebm_nb.demo import NEXT, draw, learn
+    from ebm_nb.demo import draw, learn, next_step
     from ebm_nb.recipe import sampler_of
     from ebm_nb.tasks import Plan
     from ebm_nb.weights import energy_of
@@ -288,7 +293,8 @@ def demo(
     )
     plan = Plan(epochs, steps_per_epoch, seed, overwrite=True)
     model = learn(out, options.command_of(context), plan)
-    typer.echo(f"   {out / 'training.png'}\n3. Samples of the new weights.")
+    typer.echo("3. Samples of the new weights.")
     walk = draw(model.averaged, out, "", seed, sampler_of(model.recipe))
     write_page(walk, page := out / "trajectory.html")
-    typer.echo(f"   {page}: open it in a browser and drag the slider\n{NEXT}")
+    typer.echo(f"   {page}: open it in a browser and drag the slider")
+    typer.echo(next_step())

@@ -19,6 +19,7 @@ from ebm_nb.plot import save
 from ebm_nb.recipe import STABLE
 from ebm_nb.sampling import Trajectory, sample_trajectory
 from ebm_nb.tasks import Plan, fit, task_of
+from ebm_nb.terminal import pasted
 from ebm_nb.training import EnergyModel
 from ebm_nb.weights import noise
 
@@ -45,18 +46,25 @@ _SHORT = replace(STABLE, capacity=1024, averaging=0.99)
 
 
 def learn(out: Path, command: str, plan: Plan) -> EnergyModel:
-    """The training of the demo, in a folder of its own, and its curves beside the other
-    pictures.
+    """The training of the demo, in a folder of its own; beside the other pictures its
+    curves, and a film of what the same noise becomes epoch by epoch.
     """
     task = task_of("digits")._replace(recipe=_SHORT)
     model = fit(task, plan, out / "training", command)
-    shutil.copyfile(out / "training/training.png", out / "training.png")
+    for made, name in (
+        ("training.png", "training.png"),
+        ("samples/film.gif", "training.gif"),
+    ):
+        shutil.copyfile(out / "training" / made, out / name)
+        typer.echo(f"   {out / name}")
     return model
 
 # %% ../nbs/76_demo.ipynb #5e923097
-NEXT = (
-    "The real MNIST is not needed so far. `ebm_nb train --data mnist --out runs/mnist` "
-    "downloads it (11 MB) and trains on it;\n"
-    "without a network, put mnist.npz into a folder and name that folder in "
-    "EBM_NB_DATA. After `make demo`, ebm_nb is in .venv/bin/."
-)
+def next_step() -> str:
+    "What to do after the demo."
+    line = pasted("train", "--data", "mnist", "--out", "runs/mnist")
+    return (
+        "The real MNIST is not needed so far. The next line downloads it (11 MB) and\n"
+        "trains on it; without a network, put mnist.npz into a folder and name that\n"
+        f"folder in EBM_NB_DATA.\n   {line}"
+    )

@@ -148,6 +148,7 @@ Steps = Annotated[
         ),
     ),
 ]
+DemoSteps = Annotated[int, typer.Option(min=1, help="Batches in an epoch.")]
 Batch = Annotated[
     Optional[int],
     typer.Option(min=1, help="Images in a batch; if not given, the recipe's."),

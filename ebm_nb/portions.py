@@ -44,6 +44,9 @@ def remove_parts(out: Path) -> None:
     shutil.rmtree(_parts(out), ignore_errors=True)
 
 # %% ../nbs/75_portions.ipynb #d0f33e6a
+_OPTIONS = {"n": "-n", "steps": "--steps", "seed": "--seed", "weights": "--weights"}
+
+
 def finished(
     out: Path, resume: bool, asked: dict[str, Any] | None = None
 ) -> list[Path]:
@@ -66,7 +69,8 @@ def finished(
             "or remove that folder."
         )
     if asked and begun != asked:
-        other = ", ".join(name for name in asked if begun.get(name) != asked[name])
+        others = [name for name in asked if begun.get(name) != asked[name]]
+        other = ", ".join(_OPTIONS.get(name, name) for name in others)
         raise ValueError(
             f"{folder} was begun with another {other}: ask for the same, or remove "
             "that folder to begin anew."

@@ -7,6 +7,7 @@ __all__ = ['sample', 'sample_portions', 'Trajectory', 'sample_trajectory']
 
 # %% ../nbs/21_sampling.ipynb #4385b548
 import math
+import os
 from typing import Annotated, Any, Iterator, NamedTuple
 
 import numpy as np
@@ -55,7 +56,10 @@ def _look(energy: Energy, sampler: Sampler, parts: int, x: Any) -> Any:
 
 # %% ../nbs/21_sampling.ipynb #d43a8353
 # n: chains, a part of one by its steps
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]"
+_BAR = os.environ.get(
+    "TQDM_BAR_FORMAT",
+    "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} [{elapsed}<{remaining}]",
+)
 
 
 class _Plan(NamedTuple):

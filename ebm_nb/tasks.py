@@ -7,7 +7,6 @@ __all__ = []
 
 # %% ../nbs/72_tasks.ipynb #c2432764
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
@@ -25,6 +24,7 @@ from ebm_nb.columns import IN_TERMINAL, Wanted
 from ebm_nb.energy import energy_cnn, energy_mlp
 from ebm_nb.holdings import of_pixels
 from ebm_nb.images import read_images
+from ebm_nb.progress import Progress
 from ebm_nb.recipe import Recipe, fitted_to
 from ebm_nb.scale import WorkerLost, make_strategy, sharded_model, train_on, worker
 from ebm_nb.sources import held_out
@@ -258,11 +258,11 @@ def _train(
             steps_per_epoch=steps,
             resume=plan.resume,
             config=config,
-            callbacks=tuple(callbacks),
+            callbacks=(*callbacks, Progress()),
             lock=False,
             every=plan.every,
             stop=lambda: bool(ASKED),
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=0,
         )
     except Stopped as stopped:
         more = " Go on with --resume." if "train" in config["command"].split() else ""

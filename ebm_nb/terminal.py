@@ -7,13 +7,19 @@ __all__ = []
 
 # %% ../nbs/32_terminal.ipynb #66b26c68
 import os
+import re
+import shlex
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -41,7 +47,15 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or 'writing'}: {error.strerror or error}."
     said = error.format_message() if isinstance(error, Usage) else str(error)
-    return " ".join(said.split())
+    return " ".join(said.replace("Value error, ", "").split())
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    "An empty word is mostly a variable of the shell that nobody has set."
+    for before, word in pairwise(["ebm_nb", *words]):
+        if not word or re.fullmatch("--[a-z-]+=", word):
+            name = (word or before).rstrip("=")
+            raise ValueError(f"Expected a word after {name}, got an empty one.")
 
 
 class Commands(TyperGroup):
@@ -54,6 +68,7 @@ class Commands(TyperGroup):
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: say(message)
             try:
+                _refuse_empty(args[0] if args else sys.argv[1:])
                 code = super().main(*args, **{**kwargs, "standalone_mode": False}) or 0
             except typer.Abort:  # Ctrl-C under an older Typer
                 code = STOPPED
@@ -70,26 +85,35 @@ LAST_WORDS = ["stopped."]  # the answer to a signal that ends all
 
 
 def listen() -> None:
-    "From now on a thread waits for SIGINT and SIGTERM, and no other sees them."
-    # Windows has no masks: Python's KeyboardInterrupt has to do
-    if not hasattr(signal, "pthread_sigmask"):
-        return
+    """From now on SIGINT and SIGTERM raise nothing. A thread waits for them, or on
+    Windows, which has no masks, Python calls what heeds them.
+    """
+    screen = os.dup(2)
     heeded = {
         number
         for number in (signal.SIGINT, signal.SIGTERM)
         if signal.getsignal(number) != signal.SIG_IGN
     }
+    if not hasattr(signal, "pthread_sigmask"):
+        for number in heeded:
+            signal.signal(number, lambda number, _: _heed(number, screen))
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
-    threading.Thread(target=_wait, args=(heeded, os.dup(2)), daemon=True).start()
+    threading.Thread(target=_wait, args=(heeded, screen), daemon=True).start()
 
 
 def _wait(heeded: set[int], screen: int) -> None:
     while heeded:
-        number = signal.sigwait(heeded)
-        if not TRAINING.is_set() or ASKED:
-            os.write(screen, f"ebm_nb: {LAST_WORDS[0]}\n".encode())
-            os._exit(128 + number)
-        ASKED.append(number)
+        _heed(signal.sigwait(heeded), screen)
+
+
+def _heed(number: int, screen: int) -> None:
+    if os.isatty(screen):  # the row ends in ^C, or in the middle of a bar
+        os.write(screen, b"\n")
+    if not TRAINING.is_set() or ASKED:
+        os.write(screen, f"ebm_nb: {LAST_WORDS[0]}\n".encode())
+        os._exit(128 + number)
+    ASKED.append(number)
 
 # %% ../nbs/32_terminal.ipynb #8e325ff8
 @contextmanager
@@ -111,12 +135,27 @@ def quiet() -> Iterator[None]:
             os.close(screen)
 
 # %% ../nbs/32_terminal.ipynb #35b81326
+@contextmanager
+def _word(said: str) -> Iterator[None]:
+    "What a terminal shows while something takes its time."
+    if not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(f"{said}\r")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write(f"{' ' * len(said)}\r")
+        sys.stderr.flush()
+
+
 def start_tensorflow() -> None:
     """Import TensorFlow without its start-up chatter, with threads for two halves of a
     batch.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
+    with _word("Loading TensorFlow ..."), quiet():
         import tensorflow as tf
 
         threads = tf.config.threading
@@ -126,3 +165,31 @@ def start_tensorflow() -> None:
         except RuntimeError:  # called from Python, where TensorFlow is already at work
             pass
         import keras  # noqa: F401
+
+# %% ../nbs/32_terminal.ipynb #073cd1fb
+_IN_A_FILE = {
+    "TQDM_MININTERVAL": "30",
+    "TQDM_MAXINTERVAL": "30",
+    "TQDM_LEAVE": "",
+    "TQDM_BAR_FORMAT": "{desc}: {n:.0f}/{total} [{elapsed}<{remaining}]\n",
+}
+
+
+def plain_bars() -> None:
+    "Bars that a command may show: in ASCII, and in a file a line at a time."
+    wishes = {"TQDM_ASCII": " 123456789#"}
+    if not sys.stderr.isatty():
+        wishes |= _IN_A_FILE
+    for name, wish in wishes.items():
+        os.environ.setdefault(name, wish)
+
+# %% ../nbs/32_terminal.ipynb #869cb922
+def pasted(*words: str) -> str:
+    "A line for the shell that calls this program again with other words."
+    program = ["ebm_nb"]
+    if Path(sys.argv[0]).name == "__main__.py":
+        program = ["python", "-m", "ebm_nb"]
+    elif Path(sys.argv[0]).name == "ebm_nb" and not shutil.which("ebm_nb"):
+        program = [sys.argv[0]]
+    join = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return join([*program, *words])

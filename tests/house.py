@@ -117,6 +117,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "tables": {"account", "columns", "delimited", "scaling"},
     "terminal": set(),
     "options": set(),
+    "progress": set(),
     "claims": {"files", "runs"},
     "tasks": {
         "account",
@@ -126,6 +127,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "energy",
         "holdings",
         "images",
+        "progress",
         "recipe",
         "scale",
         "sources",
@@ -165,6 +167,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "recipe",
         "sampling",
         "tasks",
+        "terminal",
         "training",
         "weights",
     },

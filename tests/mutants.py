@@ -42,6 +42,8 @@ CHAPTERS = {
     "columns": "79_columns",
     "tables": "23_tables",
     "watch": "80_watch",
+    "terminal": "32_terminal",
+    "progress": "97_progress",
     "strangers": "54_strangers",
     "priors": "53_priors",
     "log_z": "12_log_z",
@@ -890,6 +892,42 @@ MUTANTS = [
             "chains dealt in a row",
             "chains[number :: self.replicas]",
             "chains[: len(chains) // self.replicas]",
+        ),
+        (
+            "progress",
+            "a line of any width",
+            "if len(line) <= width)",
+            "if line)",
+        ),
+        (
+            "progress",
+            "rests of the bar stay",
+            ".ljust(min(width, _BAR) if self.live else 0)",
+            "",
+        ),
+        (
+            "progress",
+            "a finished training is silent",
+            "if not self.at:",
+            "if self.at is None:",
+        ),
+        (
+            "terminal",
+            "an empty word taken",
+            "if not word or",
+            "if word is None or",
+        ),
+        (
+            "terminal",
+            "no quotes around a path",
+            "return join([*program, *words])",
+            'return " ".join([*program, *words])',
+        ),
+        (
+            "terminal",
+            "the second signal is noted only",
+            "if not TRAINING.is_set() or ASKED:",
+            "if not TRAINING.is_set():",
         ),
     ]
 ]

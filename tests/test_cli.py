@@ -187,7 +187,7 @@ def test_sample_goes_on(trained):
         signal.SIGKILL,
     )
     assert (
-        "another n"
+        "another -n"
         in ebm_nb(trained, *words[:4], 1400, *words[5:], "cut.npy", "--resume").stderr
     )
     for name in (["cut.npy", "--resume"], ["whole.npy"]):
