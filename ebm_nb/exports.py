@@ -30,11 +30,33 @@ def _layer(layer: Any) -> dict[str, Any]:
     return {"kind": "conv", "inputs": inputs, "units": units, **sizes}
 
 
+_ALONE = {"InputLayer", "Flatten", "Reshape"}  # layers without weights in a row
+
+
+def _in_a_row(energy: Model) -> bool:
+    "Convolutions and dense layers, each behind the other, with swish but for the last."
+    layers = [one for one in energy.layers if type(one).__name__ not in _ALONE]
+    kinds = [type(one).__name__ for one in layers]
+    if type(energy).__name__ != "Sequential" or {*kinds} - {"Conv2D", "Dense"}:
+        return False
+    plain = all(
+        one.padding == "same"
+        and one.strides[0] == one.strides[1] > 1
+        and (one.dilation_rate, one.groups) == ((1, 1), 1)
+        for one in layers
+        if hasattr(one, "strides")
+    )
+    *before, last = [one.activation.__name__ for one in layers]
+    swish = {*before} <= {"silu", "swish"} and last == "linear" and kinds[-1] == "Dense"
+    return plain and swish and all(one.use_bias for one in layers)
+
+
 def _layers(energy: Model) -> list[Any]:
-    if architecture(energy) is None:
+    if architecture(energy) is None and not _in_a_row(energy):
         raise ValueError(
-            "energy must be a network of energy_cnn or energy_mlp, as the browser "
-            f"knows no others, got {getattr(energy, 'name', energy)!r}."
+            "energy must be a network of energy_cnn or energy_mlp, or a Sequential of "
+            "such layers, as the browser knows no others, got "
+            f"{getattr(energy, 'name', energy)!r}."
         )
     return [layer for layer in energy.layers if layer.weights]
 

@@ -180,6 +180,53 @@ def test_engine_walks_as_the_package(bare):
     }
 
 
+def test_engine_knows_the_network_of_chapter_00(bare):
+    keras = tf.keras
+    conv = lambda n, size: keras.layers.Conv2D(n, size, 2, "same", activation="swish")
+    dense = [keras.layers.Dense(8, "swish"), keras.layers.Dense(1)]
+    last = [keras.layers.Flatten(), *dense, keras.layers.Reshape(())]
+    rows = [keras.Input((32, 32, 1)), conv(4, 5), conv(8, 3), *last]
+    energy = random_weights(keras.Sequential(rows))
+    x = load_images("digits")[1][:5]
+    values, grad = map(np.ravel, energy_and_grad(energy, tf.constant(x)))
+    found = evaluated(bare, energy, x)
+    np.testing.assert_allclose(found["e"], values, atol=1e-4)
+    np.testing.assert_allclose(found["g"], grad, atol=1e-4)
+
+
+WIDGET = """async ([text, code]) => {
+    const held = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const values = { weights: new DataView(held.buffer), name: "mine", plane: false };
+    const model = { get: (name) => values[name], save_changes: () => {},
+        set: (name, value) => { values[name] = value; } };
+    const file = new Blob([code], { type: "text/javascript" });
+    const module = await import(URL.createObjectURL(file));
+    const el = document.body.appendChild(document.createElement("div"));
+    window.values = values;
+    module.default.render({ model, el });
+}"""
+
+
+def test_widget_sends_the_drawing(browser):
+    "What anywidget runs in a notebook, with a model that keeps what is set."
+    from ebm_nb.playground import Playground
+
+    widget = Playground(load_pretrained("digits"), name="mine")
+    with opened(browser, "about:blank", width=900) as page:
+        page.evaluate(WIDGET, [text_of(widget.weights), widget._esm])
+        page.get_by_role("tab", name="Draw", exact=True).click()
+        number(page)
+        page.get_by_role("button", name="Clear").click()
+        drag(page, [(0.5, 0.2), (0.5, 0.8)])
+        until(lambda: page.evaluate("Boolean(values.drawn)"), what="the drawing")
+        page.wait_for_timeout(300)
+        sent = page.evaluate("[...new Float32Array(values.drawn.buffer)]")
+        widget.set_state({"drawn": np.array(sent, "<f4").tobytes()})
+        assert widget.image.shape == (32, 32, 1) and (widget.image > 0.8).sum() > 20
+        assert page.url == "about:blank", "a notebook keeps its address"
+        page.watch.check()
+
+
 def test_generator_is_seeded_and_normal(bare):
     draws = bare.evaluate(
         """() => [3, 3, 4].map((seed) => {
