@@ -446,7 +446,7 @@ function finish(app, panel) {
 
 // ---- The plane ----
 
-const SIDE = 4, CELLS = 192, WALKERS = 300, BINS = 48;
+const SIDE = 4, CELLS = 256, WALKERS = 300, BINS = 40;
 
 function plane(app, panel) {
   const stage = add(panel, "div", "ebm-stage"), side = add(panel, "div", "ebm-side"), id = app.id("plane");
@@ -465,7 +465,7 @@ function plane(app, panel) {
   slider(below, "Step", [-3.5, -0.5, 0.1], app.state.step, (v) => fixed(10 ** v, 4), (v) => set({ step: v }));
   slider(below, "Noise", [0, 2, 0.1], app.state.noise, (v) => `${fixed(v, 1)} \u00d7 matched`, (v) => set({ noise: v }));
   slider(below, "Temperature", [0.2, 3, 0.1], app.state.heat, (v) => fixed(v, 1), (v) => set({ heat: v }));
-  slider(below, "Clip the slope at", [0.5, 100, 0.5], app.state.clip, (v) => (v < 100 ? fixed(v, 1) : "never"), (v) => set({ clip: v }));
+  slider(below, "Clip slope at", [0.5, 100, 0.5], app.state.clip, (v) => (v < 100 ? fixed(v, 1) : "never"), (v) => set({ clip: v }));
   const sampler = () => {
     const eta = 10 ** app.state.step;
     return { step_size: eta, noise_scale: app.state.noise * Math.sqrt(2 * eta * app.state.heat), grad_clip: app.state.clip < 100 ? app.state.clip : null, bounds: [-SIDE, SIDE], momentum: 0, settle: null };

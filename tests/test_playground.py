@@ -500,13 +500,13 @@ def test_two_tabs_and_no_worker(browser, site):
 
 @pytest.mark.parametrize("view", ["dream", "draw", "finish", "plane"])
 def test_nothing_is_cut_and_axe_is_content(view, browser, site):
-    for width, scheme in [(360, "dark"), (800, "light"), (1600, "dark")]:
-        with opened(
-            browser, f"{site}#{view}", width=width, color_scheme=scheme
-        ) as page:
-            page.wait_for_selector(f".ebm-{view}")
-            page.wait_for_timeout(800)
+    with opened(browser, f"{site}#{view}", width=360, color_scheme="dark") as page:
+        page.wait_for_selector(f".ebm-{view}")
+        for width, scheme in [(360, "dark"), (800, "light"), (1600, "dark")]:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(500)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert not (found := faults(page)), found
             shot(page, f"playground-{view}-{width}-{scheme}", full_page=True)
-            page.watch.check()
+        page.watch.check()
