@@ -4,11 +4,13 @@ from . import applications as applications
 from . import boltzmann as boltzmann
 from . import contrastive_divergence as contrastive_divergence
 from . import evaluation as evaluation
+from . import exports as exports
 from . import judge as judge
 from . import log_z as log_z
 from . import panels as panels
 from . import pictures as pictures
 from . import planes as planes
+from . import playground as playground
 from . import plot as plot
 from . import priors as priors
 from . import reports as reports

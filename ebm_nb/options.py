@@ -244,6 +244,21 @@ Scored = Annotated[
 ]
 Pictures = Annotated[Path, typer.Option(help="Folder for the pictures.")]
 
+# %% ../nbs/70_options.ipynb #e7a10001
+Exported = Annotated[
+    Path,
+    typer.Option(help="A .bin file for the playground, or the page itself as .html."),
+]
+Half = Annotated[
+    bool, typer.Option("--half", help="Weights in half precision: half the size.")
+]
+Beside = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Real images whose energies the page shows: mnist, digits, or yours."
+    ),
+]
+
 # %% ../nbs/70_options.ipynb #8dd115f4
 _SILENT = {"out", "checkpoint_every", "resume", "overwrite", "tensorboard"}
 

@@ -56,10 +56,14 @@ def caption(frames: Frames) -> str:
     return f"{heading(frames)}: {shown}."
 
 # %% ../nbs/28_scrubber.ipynb #1c9138b9
-_SCRIPT, _STYLE = (
-    files("ebm_nb").joinpath(f"scrubber.{kind}").read_text(encoding="utf-8")
-    for kind in ("js", "css")
-)
+def script(*names: str) -> str:
+    "Files of JavaScript or CSS of this package, one after the other."
+    package = files("ebm_nb")
+    return "\n".join(package.joinpath(name).read_text("utf-8") for name in names)
+
+
+_SCRIPT = script("drawing.js", "scrubber.js")
+_STYLE = script("scrubber.css")
 _INTERVAL = 80  # ms a frame: 12 frames a second
 
 

@@ -52,6 +52,8 @@ MODULES = (
     "percentiles",
     "frames",
     "scrubber",
+    "exports",
+    "playground",
 )
 
 
@@ -279,6 +281,22 @@ def good(folder):
             "energy": walked.energy,
             "frames": 3,
             "spacing": "linear",
+        },
+        "exports.export_energy": {
+            "energy": energy.energy_mlp(2, (4,)),
+            "path": folder / "energy.bin",
+            "sampler": langevin.FOR_IMAGES,
+            "steps": 2,
+            "half": True,
+            "name": "x",
+            "known": np.arange(3.0),
+        },
+        "playground.Playground": {
+            "energy": energy.energy_mlp(2, (4,)),
+            "sampler": langevin.FOR_IMAGES,
+            "steps": 2,
+            "known": np.arange(3.0),
+            "name": "x",
         },
         "evaluation.frechet_distance": {"features_a": features, "features_b": features},
         "evaluation.kernel_distance": {

@@ -49,6 +49,8 @@ CHAPTERS = {
     "log_z": "12_log_z",
     "shards": "46_shards",
     "scale": "30_scale",
+    "exports": "84_exports",
+    "playground": "83_playground",
 }
 
 
@@ -928,6 +930,30 @@ MUTANTS = [
             "the second signal is noted only",
             "if not TRAINING.is_set() or ASKED:",
             "if not TRAINING.is_set():",
+        ),
+        (
+            "exports",
+            "hash of nothing",
+            "hashlib.sha256(weights)",
+            'hashlib.sha256(b"")',
+        ),
+        (
+            "exports",
+            "precisions exchanged",
+            '"<f2" if half else "<f4"',
+            '"<f4" if half else "<f2"',
+        ),
+        (
+            "exports",
+            "any activation",
+            'swish = {*before} <= {"silu", "swish"} and',
+            "swish =",
+        ),
+        (
+            "playground",
+            "drawing without its shape",
+            "x.reshape(self.shape).copy()",
+            "x.copy()",
         ),
     ]
 ]

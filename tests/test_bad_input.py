@@ -320,6 +320,7 @@ OPTIONS = {
     "sample": ["-n", "--steps", "--seed", "--weights"],
     "demo": ["--epochs", "--steps-per-epoch", "--seed"],
     "score": ["--weights", "--data"],
+    "export": ["--weights", "--data"],
 }
 
 
@@ -348,6 +349,7 @@ def test_words_of_the_command_line(tmp_path, option, value):
         "sample": ["--weights", "no", "--out", tmp_path / "x.png"],
         "demo": ["--out", tmp_path / "file/x"],
         "score": ["--data", "no.npz", "--out", tmp_path / "x.csv"],
+        "export": ["--weights", "no", "--out", tmp_path / "x.bin"],
     }[command]
     (tmp_path / "file").touch()
     TRIED["command lines"] += 1

@@ -49,7 +49,7 @@ def trained(tmp_path_factory):
 
 def test_help(tmp_path):
     done = ebm_nb(tmp_path, "--help")
-    names = ("demo", "train", "sample", "score", "evaluate")
+    names = ("demo", "train", "sample", "score", "evaluate", "export")
     assert (
         done.returncode == 0
         and done.stderr == ""

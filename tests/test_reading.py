@@ -274,3 +274,18 @@ def test_site(browser, site):
         assert page.get_by_text("grad_clip").count()
         shot(page, "site-api", full_page=True)
         page.watch.check()
+
+
+def test_playground_of_the_site(browser, site):
+    "It is the second entry, dreams by itself, and its button on the first page works."
+    with opened(browser, site, width=1280) as page:
+        entries = page.locator(".md-nav--primary > .md-nav__list > li > a")
+        assert entries.nth(1).inner_text().strip() == "Playground"
+        page.get_by_role("button", name="Watch the noise become digits").click()
+        curve = page.locator("#ebm-hero .ebm-curve")
+        until(lambda: curve.get_attribute("aria-valuenow") == "60", what="step 60")
+        shot(page, "site-hero")
+        entries.nth(1).click()
+        page.wait_for_selector("#ebm-play .ebm-curve")
+        shot(page, "site-playground")
+        page.watch.check()

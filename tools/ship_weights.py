@@ -3,7 +3,8 @@ NAME`.
 
 DIR is a folder that `ebm_nb train` wrote, NAME is mnist or digits. Its weights,
 config.json and history.csv go to ebm_nb/weights/NAME
-with a report.json: what the judge says of samples from uniform noise, drawn with the
+with an energies.json, the histogram of the energies of the test images, and with a
+report.json: what the judge says of samples from uniform noise, drawn with the
 defaults of `ebm_nb.sampling.sample`, after each of
 --steps, beside real images, and a percentiles.json: the energies of all training images
 as quantiles. With DIR = ebm_nb/weights/NAME it only makes these two anew, and with
@@ -24,6 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 from ebm_nb.percentiles import energies_of, save_quantiles  # noqa: E402
 from ebm_nb.recipe import recipe_of, sampler_of  # noqa: E402
+from ebm_nb.exports import histogram  # noqa: E402
+from ebm_nb.applications import outlier_scores  # noqa: E402
 from ebm_nb.images import load_images  # noqa: E402
 from ebm_nb.files import load_energy  # noqa: E402
 from ebm_nb.judge import load_judge  # noqa: E402
@@ -164,10 +167,12 @@ def main():
         name: (args.folder / name).read_bytes()
         for name in ("energy.weights.h5", "config.json", "history.csv")
     }
+    known = histogram(outlier_scores(energy, load_images(args.name)[1]))
     target.mkdir(parents=True, exist_ok=True)
     for name, data in {
         **files,
         "report.json": (json.dumps(report, indent=1) + "\n").encode(),
+        "energies.json": (json.dumps(known) + "\n").encode(),
     }.items():
         put(target / name, data)
     install_percentiles(energy, args.name, target)

@@ -3,6 +3,7 @@ places in the navigation, how they become pages, and a page of the API for each 
 """
 
 import base64
+import functools
 import io
 import json
 import os
@@ -19,12 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = {
     "The story": "0",
     "What else an energy can do": "1",
-    "The library": "234567",
+    "The library": "2345678",
 }
 
 
 # jupyter_nbconvert_config.py
 def on_startup(**kwargs):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["JUPYTER_CONFIG_DIR"] = str(ROOT / "tools")
 
 
@@ -53,7 +55,9 @@ def on_files(files, config):
         files.append(File.generated(config, f"api/{name}.md", content=content))
     style = (ROOT / "docs/reading.css").read_text(encoding="utf-8")
     files.append(File.generated(config, "reading.css", content=style))
-    config.nav = [{"Overview": "index.ipynb"}]
+    for name, content in playground().items():
+        files.append(File.generated(config, name, content=content))
+    config.nav = [{"Overview": "index.ipynb"}, {"Playground": "playground.md"}]
     for part, numbers in PARTS.items():
         entries = [
             {f"{path.stem[:2]} {title(path)}": path.name}
@@ -63,6 +67,63 @@ def on_files(files, config):
         config.nav.append({part: entries})
     config.nav.append({"API": [{name: f"api/{name}.md"} for name in modules]})
     return files
+
+
+# ---- the playground ----
+
+ENERGIES = ("mnist", "digits")
+HERO = (
+    '<link rel="stylesheet" href="playground/play.css"><div id="ebm-hero"></div>'
+    '<script type="module" src="playground/play.js"></script>'
+)
+PLAYGROUND = """---
+title: Playground
+hide: [navigation, toc]
+---
+
+# {title}
+
+{about}
+
+<link rel="stylesheet" href="play.css">
+<div id="ebm-play"></div>
+<script type="module" src="play.js"></script>
+<noscript>This page computes in your browser and needs JavaScript.</noscript>
+
+[The same page as one file](playground/energy.html) works from a disk, without a
+network.
+Your own energy: `ebm_nb export --weights runs/mine/ --out energy.bin`, and drag the
+file onto the page. [Chapter 83](83_playground.ipynb) and
+[chapter 84](84_exports.ipynb) tell how it is made.
+"""
+START = """
+const bytes = async (key) =>
+  (await fetch(new URL(`${key}.bin`, import.meta.url))).arrayBuffer();
+const sources = Object.fromEntries(Object.entries(NAMES).map(([key, name]) =>
+  [key, { name, bytes: () => bytes(key) }]));
+const links = (page) => new URL(`../${page}/`, import.meta.url).href;
+const place = document.querySelector("#ebm-play");
+const hero = document.querySelector("#ebm-hero");
+if (place) window.page = playground(place, { sources, links, hash: true });
+if (hero) invite(hero, { sources, links, more: links("playground") });
+"""
+
+
+@functools.cache
+def playground():
+    "Its page, script, style and energies, and all of them as one file."
+    from ebm_nb.export_command import exported
+    from ebm_nb.playground import ABOUT, PLAIN, STYLE, TITLE, single_page
+
+    energies = {name: exported(name, half=True) for name in ENERGIES}
+    names = {key: name for key, (name, _) in energies.items()}
+    return {
+        "playground.md": PLAYGROUND.format(title=TITLE, about=ABOUT),
+        "playground/play.js": PLAIN + START.replace("NAMES", json.dumps(names)),
+        "playground/play.css": STYLE,
+        "playground/energy.html": single_page(energies),
+        **{f"playground/{key}.bin": content for key, (_, content) in energies.items()},
+    }
 
 
 # ---- a chapter as a page ----
@@ -79,6 +140,10 @@ def on_page_content(html, page, config, files):
     tables(chapter)
     links(chapter, page, config, files)
     pictures(chapter, page, config, files)
+    if page.file.src_uri == "index.ipynb":
+        chapter.select_one("h1").find_parent(class_="jp-Cell").insert_after(
+            BeautifulSoup(HERO, "html.parser")
+        )
     page.toc = get_toc(headings(chapter))
     return str(chapter)
 
