@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ebm_nb.files import atomic
-from ebm_nb.types import Kind, Numbers, checked, instance, number, optional
+from ebm_nb.types import Kind, Numbers, array, checked, instance, number, optional
 
 # %% ../nbs/95_percentiles.ipynb #c5090da0
 _ENERGIES = Kind(
@@ -121,13 +121,15 @@ def read_quantiles(folder: Path) -> Quantiles:
 # %% ../nbs/95_percentiles.ipynb #5b4dd2a8
 _Contamination = Annotated[float, number(least=0, most=0.5)]
 _Beside = Annotated[pd.DataFrame | None, optional(instance(pd.DataFrame))]
-_Reference = Annotated[Any, optional(Kind("energies of a training", np.size))]
+_Reference = Annotated[Any, optional(array("(M,)"))]
+_NAMES = Kind("a list of names", lambda x: not isinstance(x, str) and len(x) >= 0)
+_Names = Annotated[Sequence[Any], _NAMES]
 
 
 @checked
 def scores_frame(
     heading: str,
-    names: Sequence[Any],
+    names: _Names,
     energies: Energies,
     reference: _Reference = None,
     contamination: _Contamination = 0.01,
