@@ -651,6 +651,10 @@ function playground(root, options) {
     app.put({ view });
     buttons.forEach((tab, i) => { tab.setAttribute("aria-selected", String(names[i] === view)); tab.tabIndex = names[i] === view ? 0 : -1; });
     if (!options.only) panel.setAttribute("aria-labelledby", `ebm-tab-${view}`);
+    if (view === "dream" && !panel.children.length) {
+      panel.className = "ebm-panel ebm-dream";
+      noisy(add(panel, "div", "ebm-stage"));
+    }
     let config;
     try { config = key ? await ready(key) : { shape: [2], sampler: {}, steps: 60 }; } catch (error) { delete configs[key]; say(error.message); return; }
     if (mine !== turn) return;
@@ -675,12 +679,16 @@ function playground(root, options) {
   return { app, open, take, sources, engine: makeEngine, close: () => { leave(); turn += 1; engine.close(); removeEventListener("hashchange", moved); } };
 }
 
+function noisy(parent) { // what can be seen before the weights are there
+  const shape = [32, 32, 1], noise = Float32Array.from({ length: CHAINS * 1024 }, () => 2 * Math.random() - 1);
+  tiles(parent, CHAINS, shape, `${CHAINS} pictures of noise`).draw(noise, shape);
+}
+
 // Noise and a button: nothing is fetched before it is pressed.
 function invite(root, options) {
   root.classList.add("ebm-play", "ebm-invited");
-  const shape = [32, 32, 1], noise = Float32Array.from({ length: 16 * 1024 }, () => 2 * Math.random() - 1);
-  const images = tiles(root, 16, shape, "16 pictures of noise"), row = add(root, "div", "ebm-row");
-  images.draw(noise, shape);
+  noisy(root);
+  const row = add(root, "div", "ebm-row");
   button(row, "Watch the noise become digits", () => {
     root.replaceChildren();
     playground(root, { ...options, only: "dream" });
