@@ -326,6 +326,8 @@ def test_ship_weights(trained, tmp_path):
         "config.json",
         "history.csv",
         "report.json",
+        "percentiles.json",
+        "energies.json",
     }
     config, report = (
         json.loads((tmp_path / f"digits/{name}.json").read_text())
