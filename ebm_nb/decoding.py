@@ -48,8 +48,17 @@ def _plain(image: Image.Image) -> Image.Image:
 # %% ../nbs/56_decoding.ipynb #96140daf
 SMOOTH = Image.Resampling.LANCZOS
 _Scale = Callable[[Image.Image, tuple[int, int]], Image.Image]
+
+
+def _contained(image: Image.Image, page: tuple[int, int]) -> Image.Image:
+    "As large as the page allows; a line stays a pixel wide."
+    share = min(page[0] / image.width, page[1] / image.height)
+    width, height = (max(1, round(share * side)) for side in image.size)
+    return image.resize((width, height), SMOOTH)
+
+
 FITS: dict[str, _Scale] = {
-    "pad": lambda image, size: ImageOps.contain(image, size, SMOOTH),
+    "pad": _contained,
     "crop": lambda image, size: ImageOps.fit(image, size, SMOOTH),
     "stretch": lambda image, size: image.resize(size, SMOOTH),
 }

@@ -117,14 +117,12 @@ def _known(source: str) -> ImageSet:
         whose = "embedded, of scikit-learn"
     x_train, x_test = map(to_images, pictures)
     y_train, y_test = (each.astype(np.int64) for each in labels)
-    told = Account(
-        (
-            f"{len(x_train)} and {len(x_test)} images {whose}, 28 x 28, grey, "
-            "background dark, framed to 32 x 32.",
-        )
+    told = (
+        f"{len(x_train)} and {len(x_test)} images {whose}, 28 x 28, grey, background "
+        "dark, framed to 32 x 32."
     )
     classes = tuple("0123456789")
-    return ImageSet(x_train, x_test, y_train, y_test, classes, Form(), told)
+    return ImageSet(x_train, x_test, y_train, y_test, classes, Form(), Account((told,)))
 
 # %% ../nbs/22_images.ipynb #own00001
 def _account(found: Raw, form: Form, told: list[str], counts: str) -> tuple[str, ...]:
@@ -143,8 +141,8 @@ def _account(found: Raw, form: Form, told: list[str], counts: str) -> tuple[str,
 
 def _own(path: Path, wishes: Wishes, key: str | None) -> ImageSet:
     found = raw(path, wishes, key)
-    size = wishes.size or learnt_size(found)
-    form, told, cautions = form_of(found.pictures, size, wishes, bool(found.names))
+    size, files = wishes.size or learnt_size(found), bool(found.names)
+    form, told, cautions = form_of(found.pictures, size, wishes, files)
     x, y = form.points(found.pictures), found.labels
     held, x_test, y_test = held_out(len(x)), form.points(found.test), found.test_labels
     if len(found.test):
@@ -159,8 +157,8 @@ def _own(path: Path, wishes: Wishes, key: str | None) -> ImageSet:
         x, x_test = x[~held], x[held]
         y, y_test = (None, None) if y is None else (y[~held], y[held])
     lines = _account(found, form, told, counts)
-    told_all = Account(lines, tuple(found.cautions + cautions))
-    return ImageSet(x, x_test, y, y_test, found.classes, form, told_all)
+    account = Account(lines, tuple(found.cautions + cautions))
+    return ImageSet(x, x_test, y, y_test, found.classes, form, account)
 
 # %% ../nbs/22_images.ipynb #d0bcacdf
 _SOURCE = Kind(
@@ -277,8 +275,9 @@ def read_as(
         key: name of the array of images, where a file holds several.
 
     Returns:
-        (N, H, W, C), the names of the files where they are pictures, and the account.
+        (N, H, W, C), the names of picture files, and the account.
     """
+    _SOURCE("data", source)
     source = _auto(source)
     if source in ("mnist", "digits"):
         known = _known(source)
@@ -289,8 +288,8 @@ def read_as(
     if form and found.size == form.shape[:2]:  # nothing is to be scaled or framed
         form = form._replace(size=found.size)
     if form is None:
-        size = learnt_size(found)
-        form, told, more = form_of(found.pictures, size, wishes, bool(found.names))
+        read = found.pictures, learnt_size(found), wishes, bool(found.names)
+        form, told, more = form_of(*read)
         cautions = cautions + more
     x = np.concatenate([form.points(each) for each in (found.pictures, found.test)])
     beyond = int((np.abs(x) > 1.001).reshape(len(x), -1).any(1).sum())

@@ -168,6 +168,12 @@ def test_wishes(tmp_path):
     assert crop.shape == stretch.shape and not np.allclose(crop, stretch, atol=0.1)
 
 
+def test_a_line(tmp_path):
+    "A picture of extreme proportions keeps a pixel of its short side."
+    pages(tmp_path / "lines", [np.full((2, 400), 9, "uint8"), X[0]])
+    assert read_images(tmp_path / "lines").x_train.shape == (1, 32, 32, 1)
+
+
 def terminal(*words):
     done = CliRunner().invoke(app, [str(word) for word in words], prog_name="ebm_nb")
     return done.exit_code, done.output

@@ -289,12 +289,13 @@ def test_trained_on_a_gross_value(terminal):
     assert code == 0 and "1e+06 in line 5" in said and "40 in all" in said
     clean = scores(terminal, "clean", "gross")[0].energy
     found, said = scores(terminal, "strange", "gross")
-    assert [*found] == ["row", "energy", *NAMES] and [*found.row] == [1, 2, 3, 4]
+    assert [*found] == ["row", "energy", "percentile", "flag", *NAMES]
+    assert [*found.row] == [1, 2, 3, 4]
     above = [(clean < each).mean() for each in found.energy]
     assert above[0] < 0.97 < min(above[1:]), above
     again, said = scores(terminal, "reordered", "gross")
     assert np.allclose(again.energy, found.energy) and "Ignored columns: energy" in said
-    assert [*again][2:] == ["drift", "temperature", "pressure", "energy of the file"]
+    assert [*again][4:] == ["drift", "temperature", "pressure", "energy of the file"]
     bare, said = scores(terminal, "bare", "gross")
     assert np.allclose(bare.energy, found.energy) and "by their places" in said
     assert terminal("score --weights gross --data gaps.csv")[0] == 2
