@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = {
     "The story": "0",
     "What else an energy can do": "1",
-    "The library": "2345678",
+    "The library": "23456789",
 }
 
 
