@@ -32,6 +32,7 @@ from ebm_nb.types import (
     Function,
     PathLike,
     Seed,
+    array,
     caution,
     checked,
     choice,
@@ -98,6 +99,7 @@ def locked(folder: PathLike) -> Iterator[None]:
 
 # %% ../nbs/27_runs.ipynb #8d4d822c
 _History = list[dict[str, Any]]  # one dict an epoch
+_POINTS = array("(N, d)")
 
 
 def _publish(
@@ -251,7 +253,9 @@ def train(
             told = config or {}
             kept, after = _savers(model, folder, told, begin, every, stop, x_train)
             first = monitor_from(float(model.rate_scale.numpy()), begin.step)
-            watch = [PointWatch(x_train)] if len(model.shape) == 1 else []
+            # other data is refused by `fit`
+            points = len(model.shape) == 1 and _POINTS.fits(x_train)
+            watch = [PointWatch(x_train)] if points else []
             model.fit(
                 x_train,
                 validation_data=x_test,

@@ -202,19 +202,26 @@ def test_half_of_a_plain_rate(half):
 # what only decorates
 
 
-def colour():
+def in_channels(channels):
     recipe = replace(RECIPE, batch_size=4, chain_steps=1)
-    return model_of(recipe, energy_cnn((16, 16, 3)))
-
-
-def colours():
-    return np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3)).astype("float32")
+    shape, rng = (16, 16, channels), np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (8, *shape)).astype("float32")
+    return model_of(recipe, energy_cnn(shape)), x, x
 
 
 def test_pictures_of_colours(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        train(*in_channels(3), tmp_path, epochs=1, verbose=0)
+    assert {"epoch-001.png", "film.gif"} == {
+        path.name for path in (tmp_path / "samples").iterdir()
+    }
+
+
+def test_pictures_of_five_channels(tmp_path):
     """No grid can be drawn of them: a warning, and the checkpoint is there."""
     with pytest.warns(UserWarning, match="goes on without epoch-001.png") as said:
-        history = train(colour(), colours(), colours(), tmp_path, epochs=1, verbose=0)
+        history = train(*in_channels(5), tmp_path, epochs=1, verbose=0)
     assert len(history) == 1 and all("\n" not in str(one.message) for one in said)
     assert list(tmp_path.glob("checkpoints/*.ckpt"))
     assert {"energy.weights.h5", "history.csv", "training.png"} <= {
