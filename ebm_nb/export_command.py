@@ -21,12 +21,13 @@ def _known(weights: str, data: str | None, energy: Any, sampler: Any) -> Any:
     "The histogram of the energies of real images, or None where there are none."
     from ebm_nb.applications import outlier_scores
     from ebm_nb.exports import histogram
-    from ebm_nb.images import load_images
-    from ebm_nb.weights import SHIPPED
+    from ebm_nb.scored import images_like
+    from ebm_nb.weights import SHIPPED, form_of
 
     if data:
-        x = load_images(data)[1]
-        return histogram(outlier_scores(energy, x, sampler.bounds or (-1.0, 1.0)))
+        found, bounds = images_like(data, form_of(weights, energy)), sampler.bounds
+        found.account.warn()
+        return histogram(outlier_scores(energy, found.x_test, bounds or (-1.0, 1.0)))
     if weights not in SHIPPED:
         return None
     path = files("ebm_nb").joinpath("weights", weights, "energies.json")

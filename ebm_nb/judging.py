@@ -8,7 +8,7 @@ __all__ = []
 # %% ../nbs/96_judging.ipynb #d3c66772
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,12 @@ from sklearn.decomposition import PCA
 
 from ebm_nb import points, reports
 from ebm_nb.forms import Form
-from ebm_nb.images import ImageSet, read_images
 from ebm_nb.page import points_figure
 from ebm_nb.panels import report_figure
 from ebm_nb.plot import save
 from ebm_nb.style import Picture
 from ebm_nb.tables import Table
-from ebm_nb.scored import to_score
+from ebm_nb.scored import images_like, to_score
 from ebm_nb.sources import held_out
 
 # %% ../nbs/96_judging.ipynb #a8cddf39
@@ -60,12 +59,6 @@ def _components(x_train: np.ndarray, most: int = 20) -> Callable[..., pd.DataFra
     rows = lambda x: pca.transform(np.reshape(x, (len(x), -1)))
     return lambda x: pd.DataFrame(rows(x), columns=names)
 
-# %% ../nbs/96_judging.ipynb #26649a96
-def _images(data: str, form: Form) -> ImageSet:
-    "Training and test images in the form that the weights are for."
-    colour: Literal["grey", "rgb"] = "rgb" if form.channels == 3 else "grey"
-    return read_images(data, form.size, colour, form.inverted, form.fit)
-
 # %% ../nbs/96_judging.ipynb #5807f10d
 _DIGITS = ("mnist", "digits", "auto")
 
@@ -101,7 +94,7 @@ def real_of(
 
 
 def _of_images(data: str, form: Form, judge: str | None) -> Real:
-    x_train, x_test, *_, account = _images(data, form)
+    x_train, x_test, *_, account = images_like(data, form)
     if judge == "digits" or (judge is None and data in _DIGITS):
         return Real(x_train, x_test, None, str(account))
     said = f"{account}\n{_said(data, form.shape, judge)}".strip()

@@ -17,12 +17,11 @@ import numpy as np
 import traitlets
 
 from .exports import histogram, packed
-from .files import atomic
 from .langevin import FOR_IMAGES, Langevin
 from .pictures import tile
 from .sampling import sample
 from .saved import Model
-from .scrubber import script
+from .scrubber import script, write_page
 from .sprites import webp
 from .types import Count, Numbers, PathLike, checked, instance
 
@@ -132,15 +131,8 @@ class Playground(_View):
         Returns:
             The path.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".html":
-            raise ValueError(
-                f"expected a path that ends in .html, got {path.name!r}: the "
-                "playground is saved as a web page."
-            )
-        with atomic(path, "w") as file:
-            file.write(single_page({"own": (self.name, self.weights)}, self.name))
-        return path
+        page = single_page({"own": (self.name, self.weights)}, self.name)
+        return write_page(page, Path(path), "playground")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data, about = super()._repr_mimebundle_(**kwargs) or ({}, {})

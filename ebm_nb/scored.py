@@ -7,14 +7,14 @@ __all__ = []
 
 # %% ../nbs/91_scored.ipynb #dc4e80ad
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ebm_nb.account import Account
 from ebm_nb.forms import Form
-from ebm_nb.images import read_as
+from ebm_nb.images import ImageSet, read_as, read_images
 from ebm_nb.tables import Table, matched
 from ebm_nb.tasks import table_of, wanted_of
 
@@ -67,3 +67,9 @@ def to_score(
     if names:
         return Scored("file", names, x, None, account)
     return Scored("image", range(1, len(x) + 1), x, None, account)
+
+# %% ../nbs/91_scored.ipynb #like0001
+def images_like(data: str, form: Form) -> ImageSet:
+    "Training and test images in the form that weights are for."
+    colour: Literal["grey", "rgb"] = "rgb" if form.channels == 3 else "grey"
+    return read_images(data, form.size, colour, form.inverted, form.fit)

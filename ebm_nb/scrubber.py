@@ -122,14 +122,9 @@ _HELP = (
 )
 
 
-def _write_page(body: str, title: str, path: Path) -> Path:
-    if path.suffix.lower() != ".html":
-        raise ValueError(
-            f"expected a path that ends in .html, got {path.name!r}: the scrubber is "
-            "saved as a web page."
-        )
+def _page(body: str, title: str) -> str:
     name = html.escape(title)
-    page = (
+    return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>'
         f"{name}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta '
@@ -137,6 +132,15 @@ def _write_page(body: str, title: str, path: Path) -> Path:
         f'<main class="ebm-page"><h1>{name}</h1><p>{_HELP}</p>\n{body}</main>'
         "</body></html>\n"
     )
+
+
+def write_page(page: str, path: Path, what: str) -> Path:
+    "Write the web page of a widget; what: its name in a message."
+    if path.suffix.lower() != ".html":
+        raise ValueError(
+            f"expected a path that ends in .html, got {path.name!r}: the {what} is "
+            "saved as a web page."
+        )
     with atomic(path, "w") as file:
         file.write(page)
     return path
@@ -241,7 +245,8 @@ class Scrubber(View):
         Returns:
             The path.
         """
-        return _write_page(self.static(), heading(self.frames), Path(path))
+        page = _page(self.static(), heading(self.frames))
+        return write_page(page, Path(path), "scrubber")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         still = f"{poster(self.frames)}<figcaption>{caption(self.frames)}</figcaption>"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ebm_nb.account import Account
+from ebm_nb.account import Account, counted
 from ebm_nb.columns import (
     IN_TERMINAL,
     TEXT,
@@ -85,13 +85,18 @@ def _table(path: Path, sheet: Sheet, wanted: Wanted) -> Table:
     scale = robust_scale(rows[learnt].to_numpy())
     told = [f"  {column.words(rows[column.name])}" for column in columns[:20]]
     more = [f"  and {len(columns) - 20:,} more columns"] if columns[20:] else []
-    width = f"{len(columns)} column{'s' * (len(columns) > 1)}"
-    head = f"{len(rows):,} rows of {width} from {path}."
+    head = f"{len(rows):,} rows of {counted(len(columns), 'column')} from {path}."
     said = head, *sheet.account.said, *gone, *told, *more
     odd = _odd(rows, columns, scale, (sheet, wanted.words))
     account = Account(said, (*sheet.account.cautions, *left, *odd))
-    beside = sheet.cells.set_axis(range(1, len(found) + 1), axis=0).loc[rows.index]
-    return Table(rows, columns, scale, [*sheet.cells], account, beside)
+    names = [*sheet.cells]
+    return Table(rows, columns, scale, names, account, _beside(sheet, rows))
+
+
+def _beside(sheet: Sheet, rows: pd.DataFrame) -> pd.DataFrame:
+    "All cells of some rows, by their number in the file."
+    numbered = sheet.cells.set_axis(range(1, len(sheet.cells) + 1), axis=0)
+    return numbered.loc[rows.index]
 
 
 def _odd(rows: pd.DataFrame, columns: Any, scale: Scale, how: Any) -> list[str]:
@@ -174,9 +179,8 @@ def matched(data: PathLike, table: Table, skip: bool = False) -> Table:
         rows, gone = complete(found, placed, wanted)
     except ValueError as error:
         raise ValueError(f"{path} can't be scored: {_said(error)}.") from error
-    beside = sheet.cells.set_axis(range(1, len(found) + 1), axis=0).loc[rows.index]
     said = f"{len(rows):,} rows from {path}.", *sheet.account.said, *how, *gone
-    new = table._replace(rows=rows, beside=beside)
+    new = table._replace(rows=rows, beside=_beside(sheet, rows))
     astray = _fixed(new, placed)
     return new._replace(account=Account(said, (*sheet.account.cautions, *astray)))
 

@@ -114,7 +114,6 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     "exports": {"files", "langevin", "saved"},
     "playground": {
         "exports",
-        "files",
         "langevin",
         "pictures",
         "sampling",
@@ -158,7 +157,6 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
     },
     "judging": {
         "forms",
-        "images",
         "page",
         "panels",
         "plot",
@@ -186,7 +184,7 @@ MAY_IMPORT = {  # the table of the design: who may import whom, besides types
         "applications",
         "exports",
         "files",
-        "images",
+        "scored",
         "options",
         "outputs",
         "playground",
